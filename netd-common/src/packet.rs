@@ -1,0 +1,38 @@
+//! The one way to reach packet bytes: implemented by the XDP and TC contexts and by `[u8]`.
+
+use crate::wire::{self, Header};
+
+/// A packet whose bytes can be read as headers, with every bound checked.
+pub trait Packet {
+    /// Bytes in the whole packet, those that can't be read included.
+    fn length(&self) -> usize;
+    /// A copy of the header at `offset` bytes from the start; none where it does not fit.
+    fn header<H: Header>(&self, offset: usize) -> Option<H>;
+    /// As [`header`](Self::header), for offsets that other headers decide: slower, and easy on the
+    /// verifier, which follows constant offsets best.
+    fn far_header<H: Header>(&self, offset: usize) -> Option<H> {
+        self.header(offset)
+    }
+}
+
+/// A packet whose bytes can be edited in place. TC's are not: its helpers edit them, because only
+/// they know what part of a checksum is still to be computed.
+pub trait PacketMut: Packet {
+    /// Writes `header` at `offset` bytes from the start; none where it does not fit.
+    fn set_header<H: Header>(&mut self, offset: usize, header: H) -> Option<()>;
+}
+
+impl Packet for [u8] {
+    fn length(&self) -> usize {
+        self.len()
+    }
+    fn header<H: Header>(&self, offset: usize) -> Option<H> {
+        wire::read(self, offset)
+    }
+}
+
+impl PacketMut for [u8] {
+    fn set_header<H: Header>(&mut self, offset: usize, header: H) -> Option<()> {
+        wire::write(self, offset, header)
+    }
+}

@@ -1,0 +1,345 @@
+//! Packet bytes to a [`Parsed`]: a complete header stack, or the reason why there is none.
+
+use crate::address::Address;
+use crate::packet::Packet;
+use crate::wire::{
+    ETH_IPV4, ETH_IPV6, ExtensionHdr, FragmentHdr, Header, IcmpHdr, Ipv4Hdr, Ipv6Hdr, SctpHdr,
+    TcpHdr, UdpHdr,
+};
+
+/// IP protocol numbers (IANA).
+pub const ICMP: u8 = 1;
+/// Transmission Control Protocol.
+pub const TCP: u8 = 6;
+/// User Datagram Protocol.
+pub const UDP: u8 = 17;
+/// ICMP for IPv6.
+pub const ICMPV6: u8 = 58;
+/// Stream Control Transmission Protocol.
+pub const SCTP: u8 = 132;
+
+/// TCP flag bits.
+pub const TCP_FIN: u8 = 0x01;
+/// Opens a connection.
+pub const TCP_SYN: u8 = 0x02;
+/// Ends a connection at once.
+pub const TCP_RST: u8 = 0x04;
+/// The acknowledgement number counts.
+pub const TCP_ACK: u8 = 0x10;
+
+/// ICMPv4 echo reply.
+pub const ECHO_REPLY: u8 = 0;
+/// ICMPv4 echo request.
+pub const ECHO_REQUEST: u8 = 8;
+/// ICMPv6 echo request.
+pub const ECHO_REQUEST_V6: u8 = 128;
+/// ICMPv6 echo reply.
+pub const ECHO_REPLY_V6: u8 = 129;
+
+/// What part of a datagram a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fragment {
+    /// All of it.
+    Whole,
+    /// Its beginning, with the ports.
+    First,
+    /// A later part, without ports.
+    Later,
+}
+
+/// An IP packet's headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// Source address.
+    pub source: Address,
+    /// Destination address.
+    pub destination: Address,
+    /// Source port; identifier of an echo request; else 0.
+    pub source_port: [u8; 2],
+    /// Destination port; identifier of an echo reply; else 0.
+    pub destination_port: [u8; 2],
+    /// Offset of the IP header.
+    pub l3: u16,
+    /// Offset of the transport header.
+    pub l4: u16,
+    /// The transport's IP protocol number.
+    pub protocol: u8,
+    /// The protocol or next-header byte of the IP header itself.
+    pub ip_protocol: u8,
+    /// TCP flags; ICMP type; else 0.
+    pub detail: u8,
+    /// Hop limit.
+    pub hops: u8,
+    /// What part of the datagram it is.
+    pub fragment: Fragment,
+}
+
+impl Parsed {
+    const EMPTY: Self = Self {
+        source: Address::UNSPECIFIED,
+        destination: Address::UNSPECIFIED,
+        source_port: [0; 2],
+        destination_port: [0; 2],
+        l3: 0,
+        l4: 0,
+        protocol: 0,
+        ip_protocol: 0,
+        detail: 0,
+        hops: 0,
+        fragment: Fragment::Whole,
+    };
+
+    /// IPv4.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_v4(&self) -> bool {
+        self.source.is_v4()
+    }
+
+    /// It has two ports, or an echo's identifier, that a translation can use.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has_ports(&self) -> bool {
+        match self.protocol {
+            TCP | UDP => true,
+            ICMP => self.is_v4() && matches!(self.detail, ECHO_REQUEST | ECHO_REPLY),
+            ICMPV6 => !self.is_v4() && matches!(self.detail, ECHO_REQUEST_V6 | ECHO_REPLY_V6),
+            _ => false,
+        }
+    }
+
+    /// An answer to an echo request.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_echo_reply(&self) -> bool {
+        matches!((self.protocol, self.detail), (ICMP, ECHO_REPLY) | (ICMPV6, ECHO_REPLY_V6))
+    }
+
+    /// TCP flags; 0 for everything else.
+    #[inline(always)]
+    #[must_use]
+    pub const fn tcp_flags(&self) -> u8 {
+        if self.protocol == TCP { self.detail } else { 0 }
+    }
+}
+
+/// Why there is no [`Parsed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// Neither IPv4 nor IPv6.
+    NotIp,
+    /// Too short, or lengths that contradict each other.
+    Malformed,
+    /// IPv6 extension headers that can't be judged.
+    ExtensionHeader,
+}
+
+/// Parses the IP packet behind `l3` bytes of link header.
+#[inline(always)]
+pub fn parse<P: Packet + ?Sized>(
+    packet: &P,
+    ether_type: [u8; 2],
+    l3: usize,
+) -> Result<Parsed, Skip> {
+    // Filled in place, so that no path carries a half-made value: the verifier refuses those.
+    let mut parsed = Parsed::EMPTY;
+    let skip = match ether_type {
+        ETH_IPV4 => parse_v4(packet, l3, &mut parsed),
+        ETH_IPV6 => parse_v6(packet, l3, &mut parsed),
+        _ => Some(Skip::NotIp),
+    };
+    match skip {
+        None => Ok(parsed),
+        Some(skip) => Err(skip),
+    }
+}
+
+#[inline(always)]
+fn parse_v4<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> Option<Skip> {
+    let Some(ip) = packet.header::<Ipv4Hdr>(l3) else {
+        return Some(Skip::Malformed);
+    };
+    let header = usize::from(ip.vihl & 0x0f) * 4;
+    let total = usize::from(u16::from_be_bytes(ip.tot_len));
+    // A packet over 64 KiB (BIG TCP) has a total length of 0.
+    let fits = total >= header && l3 + total <= packet.length();
+    let big = total == 0 && packet.length() > 0xffff;
+    if ip.vihl >> 4 != 4 || header < Ipv4Hdr::LEN || !(fits || big) {
+        return Some(Skip::Malformed);
+    }
+    let frags = u16::from_be_bytes(ip.frags);
+    parsed.fragment = match (frags & 0x1fff, frags & 0x2000) {
+        (0, 0) => Fragment::Whole,
+        (0, _) => Fragment::First,
+        _ => Fragment::Later,
+    };
+    parsed.source = Address::v4(ip.src_addr);
+    parsed.destination = Address::v4(ip.dst_addr);
+    parsed.l3 = l3 as u16;
+    parsed.l4 = (l3 + header) as u16;
+    parsed.protocol = ip.proto;
+    parsed.ip_protocol = ip.proto;
+    parsed.hops = ip.ttl;
+    if header == Ipv4Hdr::LEN {
+        return transport::<_, Near>(packet, l3 + Ipv4Hdr::LEN, parsed);
+    }
+    far_transport(packet, parsed)
+}
+
+#[inline(always)]
+fn parse_v6<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> Option<Skip> {
+    let Some(ip) = packet.header::<Ipv6Hdr>(l3) else {
+        return Some(Skip::Malformed);
+    };
+    let payload = usize::from(u16::from_be_bytes(ip.payload_len));
+    let fits = l3 + Ipv6Hdr::LEN + payload <= packet.length();
+    if ip.vcf[0] >> 4 != 6 || !fits {
+        return Some(Skip::Malformed);
+    }
+    parsed.source = Address::v6(ip.src_addr);
+    parsed.destination = Address::v6(ip.dst_addr);
+    parsed.l3 = l3 as u16;
+    parsed.l4 = (l3 + Ipv6Hdr::LEN) as u16;
+    parsed.protocol = ip.next_hdr;
+    parsed.ip_protocol = ip.next_hdr;
+    parsed.hops = ip.hop_limit;
+    // An address in mapped form would be taken for IPv4 from here on.
+    if parsed.source.is_v4() || parsed.destination.is_v4() {
+        return Some(Skip::Malformed);
+    }
+    if !is_extension(ip.next_hdr) {
+        return transport::<_, Near>(packet, l3 + Ipv6Hdr::LEN, parsed);
+    }
+    match walk_extensions(packet, parsed) {
+        None => far_transport(packet, parsed),
+        refused => refused,
+    }
+}
+
+/// Hop-by-hop, routing, fragment, authentication, destination options, mobility, HIP, shim6.
+#[inline(always)]
+const fn is_extension(next: u8) -> bool {
+    matches!(next, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140)
+}
+
+/// Steps over at most eight headers of 512 bytes in all; hop-by-hop only first, no routing header
+/// (RFC 5095), no authentication, mobility or other header that hides what follows. Says why it
+/// can't: functions of their own return one byte, which BPF and its type format can express.
+#[inline(never)]
+fn walk_extensions<P: Packet + ?Sized>(packet: &P, parsed: &mut Parsed) -> Option<Skip> {
+    for position in 0..MAX_EXTENSIONS {
+        let behind = usize::from(parsed.l4 - parsed.l3);
+        if behind > Ipv6Hdr::LEN + MAX_EXTENSION_BYTES {
+            return Some(Skip::ExtensionHeader);
+        }
+        match parsed.protocol {
+            FRAGMENT => {
+                let Some(header) = packet.far_header::<FragmentHdr>(parsed.l4.into()) else {
+                    return Some(Skip::Malformed);
+                };
+                let offset = u16::from_be_bytes(header.offset);
+                parsed.protocol = header.next;
+                parsed.l4 += FragmentHdr::LEN as u16;
+                if offset & 0xfff8 != 0 {
+                    parsed.fragment = Fragment::Later;
+                    return None;
+                }
+                if offset & 1 != 0 {
+                    parsed.fragment = Fragment::First;
+                }
+            }
+            HOP_BY_HOP if position > 0 => return Some(Skip::ExtensionHeader),
+            HOP_BY_HOP | DESTINATION => {
+                let Some(header) = packet.far_header::<ExtensionHdr>(parsed.l4.into()) else {
+                    return Some(Skip::Malformed);
+                };
+                parsed.protocol = header.next;
+                parsed.l4 += 8 + u16::from(header.length) * 8;
+            }
+            other if is_extension(other) => return Some(Skip::ExtensionHeader),
+            _ => return None,
+        }
+    }
+    Some(Skip::ExtensionHeader)
+}
+
+/// How a transport header is read: directly, behind an IP header of the usual length, or by an
+/// offset that options or extension headers decide.
+trait Reach {
+    fn read<P: Packet + ?Sized, H: Header>(packet: &P, offset: usize) -> Option<H>;
+}
+
+struct Near;
+
+impl Reach for Near {
+    #[inline(always)]
+    fn read<P: Packet + ?Sized, H: Header>(packet: &P, offset: usize) -> Option<H> {
+        packet.header(offset)
+    }
+}
+
+struct Far;
+
+impl Reach for Far {
+    #[inline(always)]
+    fn read<P: Packet + ?Sized, H: Header>(packet: &P, offset: usize) -> Option<H> {
+        packet.far_header(offset)
+    }
+}
+
+#[inline(never)]
+fn far_transport<P: Packet + ?Sized>(packet: &P, parsed: &mut Parsed) -> Option<Skip> {
+    transport::<_, Far>(packet, parsed.l4.into(), parsed)
+}
+
+/// Reads the ports; a later fragment and an unknown protocol have none.
+#[inline(always)]
+fn transport<P: Packet + ?Sized, R: Reach>(
+    packet: &P,
+    l4: usize,
+    parsed: &mut Parsed,
+) -> Option<Skip> {
+    if matches!(parsed.fragment, Fragment::Later) {
+        return None;
+    }
+    match parsed.protocol {
+        TCP => {
+            let Some(tcp) = R::read::<P, TcpHdr>(packet, l4) else {
+                return Some(Skip::Malformed);
+            };
+            (parsed.source_port, parsed.destination_port) = (tcp.source, tcp.dest);
+            parsed.detail = tcp.flags;
+        }
+        UDP => {
+            let Some(udp) = R::read::<P, UdpHdr>(packet, l4) else {
+                return Some(Skip::Malformed);
+            };
+            (parsed.source_port, parsed.destination_port) = (udp.src, udp.dst);
+        }
+        ICMP | ICMPV6 => {
+            let Some(icmp) = R::read::<P, IcmpHdr>(packet, l4) else {
+                return Some(Skip::Malformed);
+            };
+            parsed.detail = icmp.kind;
+            match (parsed.protocol, icmp.kind) {
+                (ICMP, ECHO_REQUEST) | (ICMPV6, ECHO_REQUEST_V6) => parsed.source_port = icmp.id,
+                (ICMP, ECHO_REPLY) | (ICMPV6, ECHO_REPLY_V6) => parsed.destination_port = icmp.id,
+                _ => {}
+            }
+        }
+        SCTP => {
+            let Some(sctp) = R::read::<P, SctpHdr>(packet, l4) else {
+                return Some(Skip::Malformed);
+            };
+            (parsed.source_port, parsed.destination_port) = (sctp.source, sctp.dest);
+        }
+        _ => {}
+    }
+    None
+}
+
+const HOP_BY_HOP: u8 = 0;
+const FRAGMENT: u8 = 44;
+const DESTINATION: u8 = 60;
+const MAX_EXTENSIONS: usize = 8;
+const MAX_EXTENSION_BYTES: usize = 512;

@@ -1,0 +1,199 @@
+//! The order of the steps, one pair of functions a hook: the first reads the packet's headers and
+//! settles what needs no more than them, the second decides where the packet goes. Neither edits.
+
+use crate::abi::{DEVICE_NO_ICC, Device, Uplink};
+use crate::address::Address;
+use crate::forward;
+use crate::nat;
+use crate::packet::Packet;
+use crate::parse::{self, Parsed, Skip};
+use crate::policy;
+use crate::tables::Tables;
+use crate::verdict::{DropReason, Verdict};
+use crate::wire::{ETH_ARP, EthHdr, Header};
+
+/// A container's packet whose sender is who it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent<'a> {
+    /// The veth that it came by.
+    pub device: &'a Device,
+    /// Its headers.
+    pub parsed: Parsed,
+}
+
+/// A packet on its way out that has a container's source address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// Its headers.
+    pub parsed: Parsed,
+    /// The container's network.
+    pub network: u32,
+    /// The uplink's own address of the packet's family; unspecified where it has none.
+    pub source: Address,
+}
+
+/// All that a container sends, as it enters the host by the veth `ifindex`; `tagged` says that the
+/// frame carries a VLAN tag outside its bytes. An error is a verdict that needs no more.
+#[inline(always)]
+pub fn inspect_sent<'a, P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    tables: &'a T,
+    ifindex: u32,
+    tagged: bool,
+) -> Result<Sent<'a>, Verdict> {
+    let device = tables.device(ifindex).ok_or(Verdict::Drop(DropReason::UnknownDevice))?;
+    if tagged {
+        return Err(Verdict::Drop(DropReason::Vlan));
+    }
+    let eth = packet.header::<EthHdr>(0).ok_or(Verdict::Drop(DropReason::Malformed))?;
+    policy::frame(device, &eth).map_err(Verdict::Drop)?;
+    if eth.ether_type == ETH_ARP {
+        policy::arp(packet, tables, device).map_err(Verdict::Drop)?;
+        return Err(Verdict::Pass);
+    }
+    let parsed = parse::parse(packet, eth.ether_type, EthHdr::LEN).map_err(refused)?;
+    policy::source(tables, device, &parsed).map_err(Verdict::Drop)?;
+    policy::role(packet, tables, device, &parsed).map_err(Verdict::Drop)?;
+    if parsed.destination.is_multicast() {
+        return Err(Verdict::Pass);
+    }
+    Ok(Sent { device, parsed })
+}
+
+/// Where a container's packet goes.
+#[inline(always)]
+pub fn from_container<T: Tables>(tables: &T, sent: &Sent) -> Verdict {
+    match forward::same_network(tables, sent.device, &sent.parsed) {
+        Some(verdict) => verdict,
+        None => forward::elsewhere(tables, sent.device, &sent.parsed),
+    }
+}
+
+/// What the kernel is about to send into a container by the veth `ifindex`. `ingress` is the device
+/// that the packet entered the host by, 0 where the host made it.
+#[inline(always)]
+pub fn to_container<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    tables: &T,
+    ifindex: u32,
+    ingress: u32,
+) -> Verdict {
+    let Some(device) = tables.device(ifindex) else {
+        return Verdict::Drop(DropReason::UnknownDevice);
+    };
+    if ingress == 0 {
+        return Verdict::Pass;
+    }
+    // Not from a container's veth: from a wire, or routed by the kernel from another bridge.
+    let Some(sender) = tables.device(ingress) else {
+        return Verdict::Drop(DropReason::Unsolicited);
+    };
+    if sender.network != device.network {
+        return Verdict::Drop(DropReason::Isolated);
+    }
+    if device.flags & DEVICE_NO_ICC == 0 {
+        return Verdict::Pass;
+    }
+    let Some(eth) = packet.header::<EthHdr>(0) else {
+        return Verdict::Drop(DropReason::Malformed);
+    };
+    if eth.ether_type == ETH_ARP {
+        return Verdict::Pass;
+    }
+    match parse::parse(packet, eth.ether_type, EthHdr::LEN) {
+        Ok(parsed) if policy::is_neighbour_discovery(&parsed) => Verdict::Pass,
+        _ => Verdict::Drop(DropReason::IccOff),
+    }
+}
+
+/// What enters by the uplink `ifindex`; `ether_type` is the frame's protocol. An error is a verdict
+/// that needs no more.
+#[inline(always)]
+pub fn inspect_arriving<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    tables: &T,
+    ifindex: u32,
+    ether_type: [u8; 2],
+) -> Result<Parsed, Verdict> {
+    let header = link_header(tables.uplink(ifindex));
+    let parsed = parse::parse(packet, ether_type, header).map_err(|_| Verdict::Pass)?;
+    if parsed.destination.is_multicast() {
+        return Err(Verdict::Pass);
+    }
+    // Nothing that only the host itself would use comes in by a wire.
+    if parsed.source.is_loopback() || parsed.destination.is_loopback() {
+        return Err(Verdict::Drop(DropReason::Martian));
+    }
+    Ok(parsed)
+}
+
+/// Where a packet from outside goes.
+#[inline(always)]
+pub fn from_uplink<T: Tables>(tables: &mut T, parsed: &Parsed) -> Verdict {
+    if let Some(verdict) = nat::inbound(tables, parsed) {
+        return verdict;
+    }
+    if tables.subnet(&parsed.source).is_some() {
+        return Verdict::Drop(DropReason::SpoofedAddress);
+    }
+    if tables.subnet(&parsed.destination).is_some() {
+        return Verdict::Drop(DropReason::Unsolicited);
+    }
+    Verdict::Pass
+}
+
+/// What leaves by the uplink `ifindex`. `ingress` is the device that the packet entered the host
+/// by, 0 where the host made it. An error is a verdict that needs no more.
+#[inline(always)]
+pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    tables: &T,
+    ifindex: u32,
+    ingress: u32,
+    ether_type: [u8; 2],
+) -> Result<Leaving, Verdict> {
+    if ingress == 0 {
+        return Err(Verdict::Pass);
+    }
+    let uplink = tables.uplink(ifindex);
+    let parsed = match parse::parse(packet, ether_type, link_header(uplink)) {
+        Ok(parsed) => parsed,
+        Err(skip) => return Err(stranger(tables, ingress, refused(skip))),
+    };
+    let Some(network) = tables.subnet(&parsed.source) else {
+        return Err(stranger(tables, ingress, Verdict::Drop(DropReason::SpoofedAddress)));
+    };
+    let uplink = uplink.ok_or(Verdict::Drop(DropReason::UnknownDevice))?;
+    let source = if parsed.is_v4() { uplink.ipv4 } else { uplink.ipv6 };
+    Ok(Leaving { parsed, network, source })
+}
+
+/// How a container's packet leaves.
+#[inline(always)]
+pub fn to_uplink<T: Tables>(tables: &mut T, leaving: &Leaving) -> Verdict {
+    nat::outbound(tables, &leaving.parsed, leaving.network, &leaving.source)
+}
+
+/// A packet without a container's address: a container's own is refused, any other is none of ours.
+#[inline(always)]
+fn stranger<T: Tables>(tables: &T, ingress: u32, refusal: Verdict) -> Verdict {
+    if tables.device(ingress).is_some() { refusal } else { Verdict::Pass }
+}
+
+/// Bytes before the IP header on this uplink: none on layer-3 devices.
+#[inline(always)]
+fn link_header(uplink: Option<&Uplink>) -> usize {
+    match uplink {
+        Some(uplink) if uplink.header == 0 => 0,
+        _ => EthHdr::LEN,
+    }
+}
+
+#[inline(always)]
+const fn refused(skip: Skip) -> Verdict {
+    Verdict::Drop(match skip {
+        Skip::NotIp => DropReason::EtherType,
+        Skip::Malformed => DropReason::Malformed,
+        Skip::ExtensionHeader => DropReason::ExtensionHeader,
+    })
+}

@@ -1,0 +1,312 @@
+//! Packet access and packet edits in TC: the only packet `unsafe` of the crate.
+
+use aya_ebpf::{
+    EbpfContext as _,
+    bindings::{
+        __sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, bpf_redir_neigh,
+        bpf_redir_neigh__bindgen_ty_1,
+    },
+    helpers::{
+        bpf_csum_diff, bpf_l3_csum_replace, bpf_l4_csum_replace, bpf_redirect_neigh,
+        bpf_redirect_peer, bpf_skb_change_type, bpf_skb_load_bytes, bpf_skb_store_bytes,
+    },
+    programs::TcContext,
+};
+use core::mem::{offset_of, size_of};
+use netd_common::{
+    packet::Packet,
+    parse::{Parsed, UDP},
+    rewrite::Edit,
+    verdict::{Delivery, Hop, Rewrite},
+    wire::{ETH_IPV6, EthHdr, Header, Ipv4Hdr, Ipv6Hdr, TcpHdr},
+};
+
+/// PACKET_HOST of linux/if_packet.h.
+const PACKET_HOST: u32 = 0;
+/// AF_INET and AF_INET6 of linux/socket.h.
+pub(crate) const AF_INET: u32 = 2;
+pub(crate) const AF_INET6: u32 = 10;
+
+/// A TC packet. Reading borrows it, and every helper that may move its bytes wants it mutable: the
+/// borrow checker enforces what the verifier would refuse.
+pub(crate) struct Skb<'a> {
+    ctx: &'a TcContext,
+}
+
+impl<'a> Skb<'a> {
+    /// Makes the headers of a plain packet readable: up to a TCP header without options, where the
+    /// sender's own headers do not already end.
+    #[inline(always)]
+    pub(crate) fn new(ctx: &'a TcContext) -> Self {
+        let skb = Self { ctx };
+        let ip = if skb.ether_type() == ETH_IPV6 { Ipv6Hdr::LEN } else { Ipv4Hdr::LEN };
+        let want = EthHdr::LEN + ip + TcpHdr::LEN;
+        let linear = ctx.data_end() - ctx.data();
+        if linear < want && linear < ctx.len() as usize {
+            let length = ctx.len().min(PULL);
+            // What can't be pulled stays unreadable and is dropped as malformed.
+            let _ = ctx.pull_data(length);
+        }
+        skb
+    }
+
+    #[inline(always)]
+    fn raw(&self) -> *mut __sk_buff {
+        self.ctx.as_ptr().cast()
+    }
+
+    #[inline(always)]
+    pub(crate) fn ifindex(&self) -> u32 {
+        // SAFETY: the kernel hands each program a valid context.
+        unsafe { (*self.raw()).ifindex }
+    }
+
+    /// The device that the packet entered the host by; 0 where the host made it.
+    #[inline(always)]
+    pub(crate) fn ingress(&self) -> u32 {
+        // SAFETY: as in `ifindex`.
+        unsafe { (*self.raw()).ingress_ifindex }
+    }
+
+    #[inline(always)]
+    pub(crate) fn ether_type(&self) -> [u8; 2] {
+        // SAFETY: as in `ifindex`. The field holds the EtherType in network order.
+        let protocol = unsafe { (*self.raw()).protocol } as u16;
+        protocol.to_ne_bytes()
+    }
+
+    /// A VLAN tag was taken out of the frame's bytes.
+    #[inline(always)]
+    pub(crate) fn is_tagged(&self) -> bool {
+        // SAFETY: as in `ifindex`.
+        unsafe { (*self.raw()).vlan_present != 0 }
+    }
+
+    #[inline(always)]
+    fn store<T>(&mut self, offset: usize, value: &T, flags: u64) -> Option<()> {
+        // SAFETY: the helper checks the offset and reads `size_of::<T>()` bytes of `value`.
+        let rc = unsafe {
+            bpf_skb_store_bytes(
+                self.raw(),
+                offset as u32,
+                core::ptr::from_ref(value).cast(),
+                size_of::<T>() as u32,
+                flags,
+            )
+        };
+        (rc == 0).then_some(())
+    }
+
+    /// Replaces one end of the flow, through helpers that know what part of the checksum is still
+    /// to be computed (skbs of local senders).
+    #[inline(always)]
+    pub(crate) fn translate(&mut self, parsed: &Parsed, rewrite: &Rewrite) -> Option<()> {
+        let edit = Edit::new(parsed, rewrite);
+        let udp = if parsed.protocol == UDP { u64::from(BPF_F_MARK_MANGLED_0) } else { 0 };
+        if edit.old_address != rewrite.address {
+            if let Some(at) = edit.ip_check_at {
+                self.translate_v4(&edit, rewrite, at, udp)?;
+            } else {
+                self.translate_v6(&edit, rewrite, udp)?;
+            }
+        }
+        if edit.old_port == rewrite.port {
+            return Some(());
+        }
+        let (old, new) = (port(edit.old_port), port(rewrite.port));
+        // SAFETY: the helper checks the offset.
+        let rc = unsafe {
+            bpf_l4_csum_replace(self.raw(), edit.check_at as u32, old, new, udp | 2)
+        };
+        if rc != 0 {
+            return None;
+        }
+        self.store(edit.port_at, &rewrite.port, 0)
+    }
+
+    #[inline(always)]
+    fn translate_v4(
+        &mut self,
+        edit: &Edit,
+        rewrite: &Rewrite,
+        ip_check_at: usize,
+        flags: u64,
+    ) -> Option<()> {
+        let old = u64::from(u32::from_ne_bytes(edit.old_address.v4_bytes()));
+        let new = u64::from(u32::from_ne_bytes(rewrite.address.v4_bytes()));
+        if edit.covers_addresses {
+            let flags = flags | u64::from(BPF_F_PSEUDO_HDR) | 4;
+            // SAFETY: the helper checks the offset.
+            let rc = unsafe {
+                bpf_l4_csum_replace(self.raw(), edit.check_at as u32, old, new, flags)
+            };
+            if rc != 0 {
+                return None;
+            }
+        }
+        // SAFETY: the helper checks the offset.
+        let rc = unsafe { bpf_l3_csum_replace(self.raw(), ip_check_at as u32, old, new, 4) };
+        if rc != 0 {
+            return None;
+        }
+        self.store(edit.address_at, &rewrite.address.v4_bytes(), 0)
+    }
+
+    #[inline(always)]
+    fn translate_v6(&mut self, edit: &Edit, rewrite: &Rewrite, flags: u64) -> Option<()> {
+        let (mut old, mut new) = (edit.old_address.words(), rewrite.address.words());
+        // SAFETY: both arrays are 16 bytes on this stack.
+        let difference =
+            unsafe { bpf_csum_diff(old.as_mut_ptr(), 16, new.as_mut_ptr(), 16, 0) };
+        if difference < 0 {
+            return None;
+        }
+        let flags = flags | u64::from(BPF_F_PSEUDO_HDR);
+        // SAFETY: the helper checks the offset.
+        let rc = unsafe {
+            bpf_l4_csum_replace(self.raw(), edit.check_at as u32, 0, difference as u64, flags)
+        };
+        if rc != 0 {
+            return None;
+        }
+        self.store(edit.address_at, &new, 0)
+    }
+
+    /// One hop less.
+    #[inline(always)]
+    pub(crate) fn hop(&mut self, parsed: &Parsed) -> Option<()> {
+        let hops = parsed.hops.wrapping_sub(1);
+        let l3 = usize::from(parsed.l3);
+        if !parsed.is_v4() {
+            return self.store(l3 + offset_of!(Ipv6Hdr, hop_limit), &hops, 0);
+        }
+        // TTL and protocol share a 16-bit word of the header checksum.
+        let old = port([parsed.hops, parsed.ip_protocol]);
+        let new = port([hops, parsed.ip_protocol]);
+        let check = (l3 + offset_of!(Ipv4Hdr, check)) as u32;
+        // SAFETY: the helper checks the offset.
+        if unsafe { bpf_l3_csum_replace(self.raw(), check, old, new, 2) } != 0 {
+            return None;
+        }
+        self.store(l3 + offset_of!(Ipv4Hdr, ttl), &hops, 0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_source_mac(&mut self, mac: &[u8; 6]) -> Option<()> {
+        self.store(offset_of!(EthHdr, src), mac, 0)
+    }
+
+    /// Into the container, past its host-side programs. The frame must look as if it were for this
+    /// host, or kernels before 6.15 drop it; a mark must not follow it.
+    #[inline(always)]
+    pub(crate) fn deliver(&mut self, delivery: &Delivery) -> Option<i32> {
+        let known = self.header::<EthHdr>(0)?.dst == delivery.mac;
+        if !known {
+            self.store(offset_of!(EthHdr, dst), &delivery.mac, 0)?;
+        }
+        self.clear_mark();
+        // SAFETY: a valid context; both helpers take plain numbers besides.
+        let action = unsafe {
+            if (*self.raw()).pkt_type != PACKET_HOST {
+                bpf_skb_change_type(self.raw(), PACKET_HOST);
+            }
+            bpf_redirect_peer(delivery.ifindex, 0)
+        };
+        Some(action as i32)
+    }
+
+    /// Out by an uplink; the kernel's neighbour table knows the next hop's link address. The veth's
+    /// queue number must not pin all containers to one of the uplink's queues.
+    #[inline(always)]
+    pub(crate) fn route(&mut self, hop: &Hop) -> Option<i32> {
+        let mut next = if hop.next.is_v4() {
+            let ipv4_nh = u32::from_ne_bytes(hop.next.v4_bytes());
+            let mut address = bpf_redir_neigh__bindgen_ty_1 { ipv6_nh: [0; 4] };
+            address.ipv4_nh = ipv4_nh;
+            bpf_redir_neigh { nh_family: AF_INET, __bindgen_anon_1: address }
+        } else {
+            let address = bpf_redir_neigh__bindgen_ty_1 { ipv6_nh: hop.next.words() };
+            bpf_redir_neigh { nh_family: AF_INET6, __bindgen_anon_1: address }
+        };
+        self.clear_mark();
+        // SAFETY: a valid context; `next` outlives the call and has the length that is passed.
+        let action = unsafe {
+            (&raw mut (*self.raw()).queue_mapping).write_volatile(0);
+            let length = size_of::<bpf_redir_neigh>() as i32;
+            bpf_redirect_neigh(hop.ifindex, &raw mut next, length, 0)
+        };
+        Some(action as i32)
+    }
+
+    #[inline(always)]
+    fn clear_mark(&mut self) {
+        // SAFETY: the field is writable in TC programs; volatile, because the verifier wants each
+        // field of the context written on its own.
+        unsafe { (&raw mut (*self.raw()).mark).write_volatile(0) }
+    }
+}
+
+impl Packet for Skb<'_> {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.ctx.len() as usize
+    }
+
+    #[inline(always)]
+    fn header<H: Header>(&self, offset: usize) -> Option<H> {
+        let (start, end) = (self.ctx.data(), self.ctx.data_end());
+        let at = start + offset;
+        if at + size_of::<H>() > end {
+            return None;
+        }
+        // SAFETY: the bytes were just checked to be there, and any bytes are a `Header`. The read
+        // claims an alignment that the packet may not have: on this target that only decides
+        // between loads of words and loads of bytes, and the verifier allows words wherever the
+        // processor does.
+        Some(unsafe {
+            if size_of::<H>() % 4 == 0 {
+                (at as *const Words<H>).read().0
+            } else {
+                (at as *const Halves<H>).read().0
+            }
+        })
+    }
+
+    #[inline(always)]
+    fn far_header<H: Header>(&self, offset: usize) -> Option<H> {
+        const { assert!(size_of::<H>() <= size_of::<[u32; 10]>()) };
+        let mut filled = Filled { empty: [0; 10] };
+        // SAFETY: the helper checks the offset and writes no more than there is room for.
+        let rc = unsafe {
+            let (to, length) = ((&raw mut filled).cast(), size_of::<H>() as u32);
+            bpf_skb_load_bytes(self.raw().cast(), offset as u32, to, length)
+        };
+        // SAFETY: any bytes are a `Header`.
+        (rc == 0).then_some(unsafe { filled.header })
+    }
+}
+
+/// Room for a header that a helper fills.
+union Filled<H: Copy> {
+    empty: [u32; 10],
+    header: H,
+}
+
+/// A header that is loaded by 32-bit words.
+#[derive(Clone, Copy)]
+#[repr(C, align(4))]
+struct Words<H>(H);
+
+/// A header that is loaded by 16-bit words.
+#[derive(Clone, Copy)]
+#[repr(C, align(2))]
+struct Halves<H>(H);
+
+/// Bytes that are made readable where the headers are not: Ethernet, IPv6, options and TCP.
+const PULL: u32 = 192;
+
+/// A 16-bit field in the form that the checksum helpers take: as it lies in memory.
+#[inline(always)]
+fn port(bytes: [u8; 2]) -> u64 {
+    u64::from(u16::from_ne_bytes(bytes))
+}

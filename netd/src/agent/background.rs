@@ -1,0 +1,146 @@
+//! What happens without a request: containers end, the host's devices and routes change, and
+//! every now and then everything is looked at again.
+
+use super::{
+    Agent, Inner,
+    lifecycle::{ended as note_end, is_running},
+};
+use crate::error::Result;
+use crate::kernel::process::Process;
+use crate::spec::{
+    Spec,
+    container::{Container, Source, Status},
+    name::Id,
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::{
+    sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender},
+    task::AbortHandle,
+    time::{self, MissedTickBehavior},
+};
+
+/// Waits for the end of a container's first process; gives up when dropped.
+pub(super) struct Watch(AbortHandle);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Keeps the kernel as it should be, for as long as the agent lives.
+pub(super) async fn run(
+    agent: Arc<Agent>,
+    mut events: Receiver<()>,
+    mut deaths: UnboundedReceiver<Id>,
+) {
+    let mut timer = time::interval(PERIOD);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let agent = agent.clone();
+        tokio::select! {
+            Some(id) = deaths.recv() => apart(async move { agent.seen_to_end(&id).await }).await,
+            Some(()) = events.recv() => {
+                // Changes come in swarms, most of them netd's own.
+                time::sleep(GATHER).await;
+                let _ = events.try_recv();
+                apart(async move { agent.look_again().await }).await;
+            }
+            _ = timer.tick() => apart(async move {
+                agent.inner.lock().await.live.look_everywhere();
+                agent.look_again().await;
+            })
+            .await,
+        }
+    }
+}
+
+/// Does it in a task of its own, so that a panic ends that task and not what comes after it.
+async fn apart(work: impl Future<Output = ()> + Send + 'static) {
+    if tokio::spawn(work).await.is_err() {
+        tracing::error!("netd failed at keeping things as they should be; it will try again");
+    }
+}
+
+impl Agent {
+    async fn look_again(&self) {
+        let mut inner = self.inner.lock().await;
+        if *self.over.borrow() {
+            return;
+        }
+        let gone = lost_paths(&inner.spec);
+        if gone.is_empty() {
+            return inner.settle().await;
+        }
+        let all = |spec: &mut Spec| gone.iter().try_for_each(|id| note_end(spec, id, UNSEEN));
+        if let Err(error) = inner.record(all).await {
+            tracing::error!("{error}");
+        }
+    }
+
+    /// The first process of a container has ended and nobody told how.
+    async fn seen_to_end(&self, id: &Id) {
+        let mut inner = self.inner.lock().await;
+        if !inner.spec.containers.get(id).is_some_and(is_running) {
+            return;
+        }
+        let code = inner.store.exit_code(id).unwrap_or(UNSEEN);
+        if let Err(error) = inner.record(|spec| note_end(spec, id, code)).await {
+            tracing::error!("{error}");
+        }
+    }
+}
+
+/// Watches every running container, and no other.
+pub(super) fn watch_running(inner: &mut Inner) {
+    let containers = inner.spec.containers.values();
+    let running: BTreeSet<&Id> = containers.filter(|c| is_running(c)).map(|c| &c.id).collect();
+    inner.watches.retain(|id, _| running.contains(id));
+    let new: Vec<Id> =
+        running.into_iter().filter(|id| !inner.watches.contains_key(*id)).cloned().collect();
+    for id in new {
+        if let Some(watch) = inner.spec.containers.get(&id).and_then(|c| watch(c, &inner.deaths)) {
+            inner.watches.insert(id, watch);
+        }
+    }
+}
+
+/// None where there is no process to watch.
+fn watch(container: &Container, deaths: &UnboundedSender<Id>) -> Option<Watch> {
+    let Status::Running { pid, start_time, .. } = container.status else { return None };
+    if matches!(container.source, Source::Path(_)) {
+        return None;
+    }
+    let (id, deaths) = (container.id.clone(), deaths.clone());
+    let process = Process::open(pid, start_time);
+    // The supervisor of `netctl run` knows the exit code; it comes first if it lives.
+    let patience = if container.source == Source::Run { SUPERVISOR } else { Duration::ZERO };
+    let task = tokio::spawn(async move {
+        if let Err(error) = ended(process).await {
+            tracing::debug!("container {}: {error}", id.short());
+        }
+        time::sleep(patience).await;
+        // The receiver is gone only when the agent is.
+        let _ = deaths.send(id);
+    });
+    Some(Watch(task.abort_handle()))
+}
+
+async fn ended(process: Result<Process>) -> Result<()> {
+    process?.ended().await
+}
+
+/// Containers whose namespace file is gone or is another namespace's by now.
+fn lost_paths(spec: &Spec) -> Vec<Id> {
+    let lost = |c: &&Container| matches!(c.source, Source::Path(_)) && !super::start::lives(c);
+    spec.containers.values().filter(lost).map(|c| c.id.clone()).collect()
+}
+
+/// The exit code where nobody saw the end.
+pub(super) const UNSEEN: i32 = -1;
+/// How often everything is looked at without a cause.
+const PERIOD: Duration = Duration::from_secs(30);
+/// How long to wait for more of a swarm of events.
+const GATHER: Duration = Duration::from_millis(100);
+/// How long the supervisor of a container may take to tell its exit code.
+const SUPERVISOR: Duration = Duration::from_millis(500);

@@ -1,0 +1,65 @@
+//! Requests about containers: what there is, and the reservations of a new one.
+
+use super::{Agent, Inner, seconds};
+use crate::api::protocol::{ContainerCreate, ContainerInspect};
+use crate::error::Result;
+use crate::kernel::{Kernel, ports};
+use crate::spec::{Spec, name::Id, port::PortHost, view::container_inspect};
+use crate::state::Host;
+
+impl Agent {
+    /// Every container, in the order in which they were made.
+    ///
+    /// # Errors
+    /// None so far.
+    pub async fn containers(&self) -> Result<Vec<ContainerInspect>> {
+        let inner = self.inner.lock().await;
+        let mut all =
+            inner.spec.containers.keys().map(|id| inner.view(id)).collect::<Result<Vec<_>>>()?;
+        all.sort_by(|a, b| (&a.created, &a.name).cmp(&(&b.created, &b.name)));
+        Ok(all)
+    }
+
+    /// One container.
+    ///
+    /// # Errors
+    /// There is none of that name, or several.
+    pub async fn container(&self, reference: &str) -> Result<ContainerInspect> {
+        let inner = self.inner.lock().await;
+        let id = inner.spec.container(reference)?.id.clone();
+        inner.view(&id)
+    }
+
+    /// Reserves a container's name, addresses and host ports, and makes its directory.
+    ///
+    /// # Errors
+    /// A request that makes no sense; a name, address or port that is taken.
+    pub async fn create_container(&self, request: &ContainerCreate) -> Result<ContainerInspect> {
+        let mut inner = self.inner.lock().await;
+        let publishes = request.publish_all || !request.publish.is_empty();
+        let host = if publishes { inner.live.observe().await?.1 } else { Host::default() };
+        let ephemeral = ports::ephemeral_range()?;
+        let mut cursor = inner.cursor.unwrap_or(ephemeral.0);
+        let create = |spec: &mut Spec| {
+            let mut ports = PortHost {
+                addresses: &host.addresses,
+                ephemeral,
+                cursor: &mut cursor,
+                probe: &mut ports::probe,
+            };
+            spec.create_container(request, seconds(), &mut ports)
+        };
+        let id = inner.change(create).await?;
+        inner.cursor = Some(cursor);
+        inner.view(&id)
+    }
+}
+
+impl Inner {
+    /// A container as the API shows it.
+    pub(super) fn view(&self, id: &Id) -> Result<ContainerInspect> {
+        let container = self.spec.container(id.as_str())?;
+        let directory = self.store.container_directory(id);
+        Ok(container_inspect(&self.spec, container, &directory))
+    }
+}

@@ -1,0 +1,236 @@
+//! The agent: owns what was asked for, remembers it and makes the kernel provide it.
+//!
+//! Every change goes one way: edit a copy of the spec, store it, reconcile; where the kernel
+//! refuses, everything goes back. One lock makes changes happen one after the other.
+
+mod background;
+mod containers;
+mod lifecycle;
+mod networks;
+mod reconcile;
+mod start;
+mod status;
+
+use crate::desired::UplinkChoice;
+use crate::error::{Error, Result};
+use crate::kernel::live::Live;
+use crate::kernel::lock::Lock;
+use crate::spec::{Spec, name::Id};
+use crate::store::Store;
+use reconcile::{advance, settle};
+use std::{
+    collections::BTreeMap,
+    mem,
+    time::{Instant, SystemTime},
+};
+use tokio::sync::{Mutex, mpsc, watch};
+
+/// The agent.
+pub struct Agent {
+    inner: Mutex<Inner>,
+    /// Ticks after every change of the spec.
+    changed: watch::Receiver<()>,
+    /// Whether a teardown is done.
+    over: watch::Sender<bool>,
+    started: Instant,
+    /// Held for as long as the agent lives.
+    _locks: [Lock; 2],
+}
+
+/// What the lock guards.
+struct Inner {
+    spec: Spec,
+    store: Store,
+    live: Live,
+    uplinks: UplinkChoice,
+    /// Random bits of this host's own IPv6 subnets.
+    seed: [u8; 5],
+    /// Where picking host ports goes on.
+    cursor: Option<u16>,
+    problems: Problems,
+    watches: BTreeMap<Id, background::Watch>,
+    changed: watch::Sender<()>,
+    deaths: mpsc::UnboundedSender<Id>,
+}
+
+/// What people should know of, one sentence each.
+#[derive(Debug, Default)]
+struct Problems {
+    /// Since the start.
+    lasting: Vec<String>,
+    /// Of the last reconcile.
+    current: Vec<String>,
+}
+
+impl Agent {
+    /// Waits until a teardown is done.
+    pub async fn torn_down(&self) {
+        // An error means that the sender is gone, and it lives in `self`.
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
+    }
+
+    /// Waits until the change in progress is done, and lets no other begin.
+    pub async fn freeze(&self) {
+        // Forgetting the guard keeps the lock for good.
+        mem::forget(self.inner.lock().await);
+    }
+}
+
+impl Inner {
+    /// Makes a change wholly or not at all.
+    ///
+    /// # Errors
+    /// `edit`'s own, or the first refusal of the store or the kernel; everything is as it was
+    /// then, unless the error says that the way back failed too.
+    async fn change<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
+        let mut next = self.spec.clone();
+        let value = edit(&mut next)?;
+        let before = self.store_spec(next)?;
+        match advance(&mut self.live, &before, &self.spec, &self.uplinks).await {
+            Ok(()) => {
+                self.follow(&before);
+                Ok(value)
+            }
+            Err(error) => Err(self.put_back(before, error).await),
+        }
+    }
+
+    /// Takes note of what has happened, whatever the kernel says to it: what it refuses is tried
+    /// again later and shown as a problem.
+    ///
+    /// # Errors
+    /// `edit`'s own; nothing is changed then.
+    async fn record<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
+        let mut next = self.spec.clone();
+        let value = edit(&mut next)?;
+        let before = match self.store_spec(next.clone()) {
+            Ok(before) => before,
+            Err(error) => {
+                tracing::error!("{error}");
+                mem::replace(&mut self.spec, next)
+            }
+        };
+        self.settle().await;
+        self.follow(&before);
+        Ok(value)
+    }
+
+    /// Provides the spec as it is, as far as the kernel lets it.
+    async fn settle(&mut self) {
+        let errors = settle(&mut self.live, &self.spec, &self.uplinks).await;
+        self.problems.replace(&errors);
+    }
+
+    /// Stores `next` and takes it as the spec; gives the one before.
+    fn store_spec(&mut self, next: Spec) -> Result<Spec> {
+        let new = gone(&next, &self.spec);
+        let store = || {
+            new.iter().try_for_each(|id| self.store.make_container_directory(id))?;
+            self.store.save(&self.spec, &next)
+        };
+        if let Err(error) = store() {
+            self.remove_directories(&new);
+            return Err(error);
+        }
+        Ok(mem::replace(&mut self.spec, next))
+    }
+
+    /// Goes back to `before` after `error`, and says so where that fails too.
+    async fn put_back(&mut self, before: Spec, error: Error) -> Error {
+        tracing::warn!("{error}; putting back what was");
+        let failed = mem::replace(&mut self.spec, before);
+        let unsaved = self.store.save(&failed, &self.spec).err();
+        let known = self.problems.current.clone();
+        self.settle().await;
+        self.follow(&failed);
+        let new = self.problems.current.iter().find(|problem| !known.contains(problem));
+        match unsaved.map(|e| e.to_string()).or(new.cloned()) {
+            Some(second) => Error::new(
+                error.code,
+                format!("{error}; what was before is not whole again: {second}"),
+            ),
+            None => error,
+        }
+    }
+
+    /// What hangs on the spec beside the kernel: directories, open namespaces, watches.
+    fn follow(&mut self, before: &Spec) {
+        self.remove_directories(&gone(before, &self.spec));
+        self.release();
+        background::watch_running(self);
+        // Nobody listens where no request waits for a container's end.
+        let _ = self.changed.send(());
+    }
+
+    fn remove_directories(&self, ids: &[Id]) {
+        for id in ids {
+            if let Err(error) = self.store.remove_container_directory(id) {
+                tracing::warn!("{error}");
+            }
+        }
+    }
+}
+
+impl Problems {
+    /// Takes over what the last reconcile could not do; logs what is new about it.
+    fn replace(&mut self, errors: &[Error]) {
+        let mut next: Vec<String> = Vec::new();
+        for error in errors.iter().map(ToString::to_string) {
+            if !self.current.contains(&error) {
+                tracing::error!("{error}");
+            }
+            if !next.contains(&error) {
+                next.push(error);
+            }
+        }
+        if next.is_empty() && !self.current.is_empty() {
+            tracing::info!("everything is provided again");
+        }
+        self.current = next;
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.lasting.iter().chain(&self.current).cloned().collect()
+    }
+}
+
+/// Containers of `a` that `b` lacks.
+fn gone(a: &Spec, b: &Spec) -> Vec<Id> {
+    a.containers.keys().filter(|id| !b.containers.contains_key(*id)).cloned().collect()
+}
+
+/// Seconds since 1970.
+fn seconds() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::samples::{container, spec};
+
+    #[test]
+    fn problems_are_those_of_the_last_reconcile_and_those_that_last() {
+        let mut problems = Problems { lasting: vec!["damaged".into()], ..Problems::default() };
+        let error = Error::kernel("refused");
+        problems.replace(&[error.clone(), error]);
+        assert_eq!(problems.all(), ["damaged", "refused"]);
+        problems.replace(&[]);
+        assert_eq!(problems.all(), ["damaged"]);
+    }
+
+    #[test]
+    fn a_container_that_is_to_be_forgotten_is_gone_with_its_end() {
+        let mut kept = container(1);
+        let mut forgotten = container(2);
+        forgotten.auto_remove = true;
+        let before = spec([], [kept.clone(), forgotten.clone()]);
+        let mut after = before.clone();
+        lifecycle::ended(&mut after, &kept.id, 7).unwrap();
+        lifecycle::ended(&mut after, &forgotten.id, 0).unwrap();
+        kept.status = crate::spec::container::Status::Exited { code: 7 };
+        assert_eq!(after, spec([], [kept]));
+        assert_eq!(gone(&before, &after), [forgotten.id]);
+        assert_eq!(gone(&after, &before), []);
+    }
+}

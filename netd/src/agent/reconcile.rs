@@ -1,0 +1,184 @@
+//! The one way in which the kernel is changed: observe it, plan, apply step by step, observe
+//! again, until nothing is left to do. Start, timer, event and request all come here.
+
+use crate::desired::{UplinkChoice, desired};
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::plan::{Plan, plan};
+use crate::spec::Spec;
+
+/// Provides `spec` as far as the kernel lets it, and says what could not be done.
+pub(super) async fn settle<K: Kernel>(
+    kernel: &mut K,
+    spec: &Spec,
+    uplinks: &UplinkChoice,
+) -> Vec<Error> {
+    let mut rest = Plan::default();
+    for _ in 0..PASSES {
+        let (actual, host) = match kernel.observe().await {
+            Ok(observed) => observed,
+            Err(error) => return vec![error],
+        };
+        rest = plan(&desired(spec, &host, uplinks), &actual);
+        let mut errors = Vec::new();
+        for step in &rest.0 {
+            tracing::debug!("{step}");
+            errors.extend(kernel.apply(step).await.err());
+        }
+        if rest.0.is_empty() || !errors.is_empty() {
+            return errors;
+        }
+    }
+    unsettled(&rest).into_iter().collect()
+}
+
+/// Goes from providing `before` to providing `after`, and stops at the first step that fails,
+/// unless it was already due before: an old trouble does not stand in the way of a new request.
+///
+/// # Errors
+/// The first refusal of the kernel's; what was done until then is still there.
+pub(super) async fn advance<K: Kernel>(
+    kernel: &mut K,
+    before: &Spec,
+    after: &Spec,
+    uplinks: &UplinkChoice,
+) -> Result<()> {
+    let mut rest = Plan::default();
+    for _ in 0..PASSES {
+        let (actual, host) = kernel.observe().await?;
+        let due = plan(&desired(before, &host, uplinks), &actual).0;
+        rest = plan(&desired(after, &host, uplinks), &actual);
+        if rest.0.iter().all(|step| due.contains(step)) {
+            return Ok(());
+        }
+        for step in &rest.0 {
+            tracing::debug!("{step}");
+            match kernel.apply(step).await {
+                // It is among the problems already.
+                Err(error) if due.contains(step) => tracing::debug!("{error}"),
+                result => result?,
+            }
+        }
+    }
+    unsettled(&rest).map_or(Ok(()), Err)
+}
+
+fn unsettled(rest: &Plan) -> Option<Error> {
+    let step = rest.0.first()?;
+    Some(Error::kernel(format!(
+        "the kernel did not keep what it was told, or another program undoes it; still to do: {step}"
+    )))
+}
+
+/// Two passes suffice where nobody interferes: the second drops the addresses of bridges that
+/// the first one deleted. The others are for a host that changes meanwhile.
+const PASSES: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::samples::{attach, container, host, network, publish, spec};
+    use crate::plan::{Step, model::Model};
+    use crate::state::{Host, State};
+
+    /// The planner's model of a kernel, which refuses some steps.
+    struct Fake {
+        model: Model,
+        refuses: fn(&Step) -> bool,
+    }
+
+    impl Kernel for Fake {
+        async fn observe(&mut self) -> Result<(State, Host)> {
+            Ok((self.model.0.clone(), host()))
+        }
+
+        async fn apply(&mut self, step: &Step) -> Result<()> {
+            if (self.refuses)(step) {
+                return Err(Error::kernel(format!("refused: {step}")));
+            }
+            self.model.apply(step);
+            Ok(())
+        }
+    }
+
+    fn empty(refuses: fn(&Step) -> bool) -> Fake {
+        Fake { model: Model(State::default()), refuses }
+    }
+
+    /// A network with a container that publishes a port.
+    fn web() -> Spec {
+        let network = network("web", 1, true);
+        let mut container = container(1);
+        attach(&mut container, &network);
+        publish(&mut container, "0.0.0.0", 8080);
+        spec([network], [container])
+    }
+
+    fn with_another_network() -> Spec {
+        let mut spec = web();
+        let network = network("db", 2, false);
+        spec.networks.insert(network.id.clone(), network);
+        spec
+    }
+
+    const AUTO: UplinkChoice = UplinkChoice::Auto;
+    const PUBLISHING: fn(&Step) -> bool = |step| matches!(step, Step::PutPublished(..));
+
+    #[tokio::test]
+    async fn a_change_ends_with_the_kernel_as_desired() {
+        let mut kernel = empty(|_| false);
+        advance(&mut kernel, &Spec::default(), &web(), &AUTO).await.unwrap();
+        let wanted = desired(&web(), &host(), &AUTO);
+        assert_eq!(kernel.model.0.published, wanted.published);
+        assert_eq!(kernel.model.0.veths, wanted.veths);
+        assert_eq!(plan(&wanted, &kernel.model.0), Plan::default());
+    }
+
+    #[tokio::test]
+    async fn a_refused_change_can_be_taken_back_without_a_trace() {
+        let mut kernel = empty(PUBLISHING);
+        assert_eq!(settle(&mut kernel, &Spec::default(), &AUTO).await, []);
+        let before = kernel.model.0.clone();
+        let error = advance(&mut kernel, &Spec::default(), &web(), &AUTO).await.unwrap_err();
+        assert!(error.message.starts_with("refused: publish"), "{error}");
+        assert_eq!(settle(&mut kernel, &Spec::default(), &AUTO).await, []);
+        let mut after = kernel.model.0;
+        // Namespaces without routes: the same as none.
+        after.gateways.clear();
+        assert_eq!(after, before);
+    }
+
+    #[tokio::test]
+    async fn settling_goes_on_after_a_refusal_and_reports_it() {
+        let mut kernel = empty(|step| matches!(step, Step::PutLocal(_)));
+        let errors = settle(&mut kernel, &web(), &AUTO).await;
+        assert!(!errors.is_empty());
+        assert!(errors.iter().all(|e| e.message.starts_with("refused")));
+        assert_eq!(kernel.model.0.published.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_old_trouble_does_not_stand_in_the_way_of_a_new_change() {
+        let mut kernel = empty(PUBLISHING);
+        assert_eq!(settle(&mut kernel, &web(), &AUTO).await.len(), 1);
+        advance(&mut kernel, &web(), &with_another_network(), &AUTO).await.unwrap();
+        assert_eq!(kernel.model.0.networks.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_kernel_that_forgets_is_found_out() {
+        struct Forgetful(Fake);
+        impl Kernel for Forgetful {
+            async fn observe(&mut self) -> Result<(State, Host)> {
+                self.0.observe().await
+            }
+            async fn apply(&mut self, _: &Step) -> Result<()> {
+                Ok(())
+            }
+        }
+        let mut kernel = Forgetful(empty(|_| false));
+        let error = advance(&mut kernel, &Spec::default(), &web(), &AUTO).await.unwrap_err();
+        assert!(error.message.contains("still to do"), "{error}");
+        assert_eq!(settle(&mut kernel, &web(), &AUTO).await.len(), 1);
+    }
+}

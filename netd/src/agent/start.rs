@@ -1,0 +1,167 @@
+//! The start: lock, adopt what is there, drop what did not outlive the agent, provide the rest.
+
+use super::{Agent, Inner, Problems, background, lifecycle, seconds};
+use crate::config::Config;
+use crate::desired::UplinkChoice;
+use crate::error::{Error, Result};
+use crate::kernel::{
+    Kernel, live::Live, lock::Lock, mounts, netns, netns::Namespace, process::raise_file_limit,
+    sysctl,
+};
+use crate::spec::{
+    container::{Container, Mode, Source, Status},
+    name::Id,
+    network::NetworkContext,
+};
+use crate::store::{self, Remembered, Store};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
+use tokio::sync::{Mutex, mpsc, watch};
+
+impl Agent {
+    /// Starts the agent in the network namespace of the calling thread. What could not be
+    /// provided does not stop the start; it is tried again and shown as a problem.
+    ///
+    /// # Errors
+    /// No root, another agent on the same directories, or a kernel that refuses the programs.
+    pub async fn start(config: &Config) -> Result<Arc<Self>> {
+        require_root()?;
+        let locks = lock(config)?;
+        raise_file_limit()?;
+        let runtime = config.socket.parent().unwrap_or(Path::new("/run/netd"));
+        let cgroup = mounts::cgroup_root(&runtime.join("cgroup"))?;
+        let (store, remembered, damage) = Store::open(&config.state_dir)?;
+        let live = Live::open(&config.bpf_dir, &cgroup)?;
+        // Before anything is read, so that no change falls in between.
+        let events = Live::events()?;
+        let (changed, changes) = watch::channel(());
+        let (deaths, dead) = mpsc::unbounded_channel();
+        let mut inner = Inner {
+            spec: remembered.spec.clone(),
+            store,
+            live,
+            uplinks: choice(config),
+            seed: remembered.seed.unwrap_or_else(rand::random),
+            cursor: None,
+            problems: Problems { lasting: damage.into_iter().collect(), current: Vec::new() },
+            watches: BTreeMap::new(),
+            changed,
+            deaths,
+        };
+        inner.adopt(&remembered).await?;
+        inner.problems.lasting.iter().for_each(|problem| tracing::error!("{problem}"));
+        let agent = Arc::new(Self {
+            inner: Mutex::new(inner),
+            changed: changes,
+            over: watch::Sender::new(false),
+            started: Instant::now(),
+            _locks: locks,
+        });
+        tokio::spawn(background::run(agent.clone(), events, dead));
+        Ok(agent)
+    }
+}
+
+impl Inner {
+    /// Takes over what was remembered, without what has ended since.
+    async fn adopt(&mut self, remembered: &Remembered) -> Result<()> {
+        let boot = sysctl::read("kernel/random/boot_id")?;
+        let rebooted = remembered.boot.as_ref() != Some(&boot);
+        let mut ended: Vec<(Id, i32)> = Vec::new();
+        let mut unborn: Vec<Id> = Vec::new();
+        for container in remembered.spec.containers.values() {
+            match container.status {
+                Status::Created => unborn.push(container.id.clone()),
+                Status::Running { .. } => ended.extend(self.lost(container, rebooted).await),
+                Status::Exited { .. } => {}
+            }
+        }
+        self.store.save_host(self.seed, &boot)?;
+        let (_, host) = self.live.observe().await?;
+        let context = NetworkContext { host: &host, seed: self.seed, now: seconds() };
+        let mut missing = None;
+        self.record(|spec| {
+            ended.iter().try_for_each(|(id, code)| lifecycle::ended(spec, id, *code))?;
+            // Who made them could not start them without an agent, and has given up.
+            unborn.iter().try_for_each(|id| spec.remove_container(id.as_str(), true).map(drop))?;
+            missing = spec.ensure_predefined(&context).err();
+            Ok(())
+        })
+        .await?;
+        self.problems.lasting.extend(missing.map(|error| error.to_string()));
+        Ok(())
+    }
+
+    /// The exit code of a container that ran when the last agent ended and runs no more; opens
+    /// the namespace of one that does.
+    async fn lost(&mut self, container: &Container, rebooted: bool) -> Option<(Id, i32)> {
+        let adopted = match rebooted {
+            true => Err(Error::not_found("the host was restarted")),
+            false => self.join(container).await,
+        };
+        let error = adopted.err()?;
+        tracing::info!("container {} has ended: {error}", container.name);
+        let code = self.store.exit_code(&container.id).unwrap_or(background::UNSEEN);
+        Some((container.id.clone(), code))
+    }
+
+    /// Opens the namespace of a container that runs.
+    ///
+    /// # Errors
+    /// It has ended, or its namespace is another one by now.
+    async fn join(&mut self, container: &Container) -> Result<()> {
+        match reopen(container)? {
+            Some(namespace) => self.live.join(namespace).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a container that runs by the spec still does.
+pub(super) fn lives(container: &Container) -> bool {
+    reopen(container).is_ok()
+}
+
+/// The namespace of a container that runs; none where it is the host's.
+fn reopen(container: &Container) -> Result<Option<Namespace>> {
+    let Status::Running { pid, start_time, netns: inode, .. } = container.status else {
+        return Err(Error::not_found("it does not run"));
+    };
+    let namespace = if let Source::Path(path) = &container.source {
+        Namespace::of_path(path)?
+    } else {
+        if netns::start_time(pid.unsigned_abs())? != start_time {
+            return Err(Error::not_found(format!("process {pid} is another one by now")));
+        }
+        if container.mode == Mode::Host {
+            return Ok(None);
+        }
+        Namespace::of_pid(pid.unsigned_abs())?
+    };
+    if namespace.id().0 != inode {
+        return Err(Error::not_found("its network namespace is another one by now"));
+    }
+    Ok(Some(namespace))
+}
+
+fn require_root() -> Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    Err(Error::kernel("netd needs root: start it with sudo, or as a system service"))
+}
+
+/// Makes both directories and locks them against another agent.
+fn lock(config: &Config) -> Result<[Lock; 2]> {
+    store::make_directory(&config.state_dir)?;
+    let state = Lock::file(&config.state_dir.join(store::LOCK))?;
+    mounts::put_bpffs(&config.bpf_dir)?;
+    store::make_directory(&config.bpf_dir)?;
+    Ok([state, Lock::directory(&config.bpf_dir)?])
+}
+
+fn choice(config: &Config) -> UplinkChoice {
+    match config.uplinks.is_empty() {
+        true => UplinkChoice::Auto,
+        false => UplinkChoice::Named(config.uplinks.iter().cloned().collect()),
+    }
+}

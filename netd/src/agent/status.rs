@@ -1,0 +1,115 @@
+//! What the agent says of itself and of dropped packets; and the teardown, which ends it.
+
+use super::{Agent, Inner, lifecycle::is_running};
+use crate::api::protocol::{Drop, Status};
+use crate::error::{Error, Result};
+use crate::kernel::Kernel;
+use crate::plan::plan;
+use crate::spec::{Spec, container::Container, name::InterfaceName};
+use crate::state::State;
+use std::{collections::BTreeMap, net::IpAddr};
+
+impl Agent {
+    /// What there is, and what is amiss.
+    ///
+    /// # Errors
+    /// The kernel can't be asked.
+    pub async fn status(&self) -> Result<Status> {
+        let mut inner = self.inner.lock().await;
+        let (state, _) = inner.live.observe().await?;
+        let flows = inner.live.flows()?;
+        let running: Vec<&Container> =
+            inner.spec.containers.values().filter(|c| is_running(c)).collect();
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            abi: netd_common::abi::ABI_VERSION,
+            pid: std::process::id(),
+            uptime: self.started.elapsed().as_secs(),
+            networks: inner.spec.networks.len(),
+            containers: running.len(),
+            endpoints: running.iter().map(|c| c.endpoints.len()).sum(),
+            ports: running.iter().map(|c| c.published.len()).sum(),
+            flows_established: flows.established,
+            flows_unreplied: flows.unreplied,
+            flows_capacity: flows.capacity,
+            drops: inner.live.drops()?.iter().map(|drop| drop.packets).sum(),
+            uplinks: uplinks(&state),
+            problems: inner.problems.all(),
+        })
+    }
+
+    /// Dropped packets by reason and by who sent them or should have got them.
+    ///
+    /// # Errors
+    /// The counters can't be read.
+    pub async fn drops(&self) -> Result<Vec<Drop>> {
+        let inner = self.inner.lock().await;
+        let owners = owners(&inner.spec);
+        let source = |index| match inner.live.name(index) {
+            Some(device) => owners.get(device).map_or(device.as_str(), |name| name).to_owned(),
+            None => "-".to_owned(),
+        };
+        let drops = inner.live.drops()?;
+        Ok(drops
+            .into_iter()
+            .map(|drop| Drop {
+                reason: drop.reason,
+                name: drop.name.into(),
+                source: source(drop.index),
+                packets: drop.packets,
+            })
+            .collect())
+    }
+
+    /// Takes netd off the host: programs, devices, pins and what was remembered. Containers go
+    /// on without a network. The agent ends after it.
+    ///
+    /// # Errors
+    /// Everything that could not be removed, in one line; what can be removed is.
+    pub async fn teardown(&self) -> Result<()> {
+        let mut inner = self.inner.lock().await;
+        let mut errors = inner.remove_devices().await;
+        errors.extend(inner.live.remove().err());
+        errors.extend(inner.store.remove().err());
+        inner.spec = Spec::default();
+        inner.watches.clear();
+        self.over.send_replace(true);
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<String> = errors.iter().map(Error::to_string).collect();
+        Err(Error::kernel(format!("not everything could be removed: {}", all.join("; "))))
+    }
+}
+
+impl Inner {
+    /// Everything that a plan can remove goes by one, whether or not the steps before it failed.
+    async fn remove_devices(&mut self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        match self.live.observe().await {
+            Ok((actual, _)) => {
+                for step in plan(&State::default(), &actual).0 {
+                    errors.extend(self.live.apply(&step).await.err());
+                }
+            }
+            Err(error) => errors.push(error),
+        }
+        errors
+    }
+}
+
+/// The container behind each host-side device.
+fn owners(spec: &Spec) -> BTreeMap<&InterfaceName, &str> {
+    spec.containers
+        .values()
+        .flat_map(|c| c.endpoints.values().map(|e| (&e.veth, c.name.as_str())))
+        .collect()
+}
+
+fn uplinks(state: &State) -> BTreeMap<String, Vec<IpAddr>> {
+    let addresses = |entry: &crate::state::UplinkEntry| {
+        let ipv4 = entry.ipv4.map(IpAddr::V4);
+        ipv4.into_iter().chain(entry.ipv6.map(IpAddr::V6)).collect()
+    };
+    state.uplinks.iter().map(|(name, entry)| (name.to_string(), addresses(entry))).collect()
+}

@@ -1,0 +1,276 @@
+//! The agent's side of the socket: one route per line of [`protocol`](super::protocol)'s table.
+//!
+//! Each request runs in a task of its own: a client that hangs up leaves nothing half done, and a
+//! panic is that request's failure only.
+
+use super::protocol::{
+    ContainerCreate, ContainerExit, ContainerStart, ContainerStop, NetworkConnect, NetworkCreate,
+    NetworkDisconnect,
+};
+use crate::agent::Agent;
+use crate::error::{Error, Result};
+use crate::kernel::socket::Socket;
+use axum::{
+    Json, Router,
+    body::to_bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, State},
+    http::{StatusCode, Uri, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use tokio::{net::UnixStream, time};
+
+/// Answers on `socket` until `stop` is done; then requests that were begun get a few seconds.
+pub async fn serve(socket: Socket, agent: Arc<Agent>, stop: impl Future<Output = ()>) {
+    let router = router(agent);
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, peer)) if socket.admits(&peer) => {
+                tracing::debug!(uid = peer.uid(), pid = peer.pid(), "connection");
+                answer(stream, router.clone(), &connections);
+            }
+            Ok((_, peer)) => tracing::warn!(uid = peer.uid(), "connection refused: not permitted"),
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                // Mostly out of file descriptors: those in use need time to close.
+                time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(socket);
+    if time::timeout(GRACE, connections.shutdown()).await.is_err() {
+        tracing::warn!("requests were cut off: they took longer than {GRACE:?} after the stop");
+    }
+}
+
+/// Answers requests on one connection, in a task of its own.
+fn answer(stream: UnixStream, router: Router, connections: &GracefulShutdown) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(READ_LIMIT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!("connection: {error}");
+        }
+    });
+}
+
+fn router(agent: Arc<Agent>) -> Router {
+    Router::new()
+        .route("/v1/networks", get(networks).post(create_network))
+        // `POST /v1/networks/prune` is among these: a network may well be named "prune".
+        .route("/v1/networks/{ref}", get(network).post(prune_networks).delete(remove_network))
+        .route("/v1/networks/{ref}/connect", post(connect))
+        .route("/v1/networks/{ref}/disconnect", post(disconnect))
+        .route("/v1/containers", get(containers).post(create_container))
+        .route("/v1/containers/{ref}", get(container).delete(remove_container))
+        .route("/v1/containers/{ref}/start", post(start))
+        .route("/v1/containers/{ref}/exit", post(exit))
+        .route("/v1/containers/{ref}/stop", post(stop))
+        .route("/v1/status", get(status))
+        .route("/v1/drops", get(drops))
+        .route("/v1/teardown", post(teardown))
+        .fallback(unknown)
+        .method_not_allowed_fallback(unknown)
+        .with_state(agent)
+}
+
+type Shared = State<Arc<Agent>>;
+
+async fn networks(State(agent): Shared) -> Response {
+    run(async move { agent.networks().await }).await
+}
+
+async fn create_network(State(agent): Shared, Input(request): Input<NetworkCreate>) -> Response {
+    run(async move { agent.create_network(&request).await }).await
+}
+
+async fn network(State(agent): Shared, Reference(of): Reference) -> Response {
+    run(async move { agent.network(&of).await }).await
+}
+
+async fn remove_network(State(agent): Shared, Reference(of): Reference) -> Response {
+    run(async move { agent.remove_network(&of).await }).await
+}
+
+async fn prune_networks(State(agent): Shared, Reference(of): Reference, uri: Uri) -> Response {
+    if of != "prune" {
+        return unknown(uri).await;
+    }
+    run(async move { agent.prune_networks().await }).await
+}
+
+async fn connect(
+    State(agent): Shared,
+    Reference(to): Reference,
+    Input(request): Input<NetworkConnect>,
+) -> Response {
+    run(async move { agent.connect(&to, &request).await }).await
+}
+
+async fn disconnect(
+    State(agent): Shared,
+    Reference(from): Reference,
+    Input(request): Input<NetworkDisconnect>,
+) -> Response {
+    run(async move { agent.disconnect(&from, &request).await.map(nothing) }).await
+}
+
+async fn containers(State(agent): Shared) -> Response {
+    run(async move { agent.containers().await }).await
+}
+
+async fn create_container(
+    State(agent): Shared,
+    Input(request): Input<ContainerCreate>,
+) -> Response {
+    run(async move { agent.create_container(&request).await }).await
+}
+
+async fn container(State(agent): Shared, Reference(of): Reference) -> Response {
+    run(async move { agent.container(&of).await }).await
+}
+
+async fn start(
+    State(agent): Shared,
+    Reference(of): Reference,
+    Input(request): Input<ContainerStart>,
+) -> Response {
+    run(async move { agent.start_container(&of, request).await }).await
+}
+
+async fn exit(
+    State(agent): Shared,
+    Reference(of): Reference,
+    Input(request): Input<ContainerExit>,
+) -> Response {
+    run(async move { agent.exit_container(&of, request).await.map(nothing) }).await
+}
+
+async fn stop(
+    State(agent): Shared,
+    Reference(of): Reference,
+    Input(request): Input<ContainerStop>,
+) -> Response {
+    run(async move { agent.stop_container(&of, request).await }).await
+}
+
+async fn remove_container(
+    State(agent): Shared,
+    Reference(of): Reference,
+    Force(force): Force,
+) -> Response {
+    run(async move { agent.remove_container(&of, force).await }).await
+}
+
+async fn status(State(agent): Shared) -> Response {
+    run(async move { agent.status().await }).await
+}
+
+async fn drops(State(agent): Shared) -> Response {
+    run(async move { agent.drops().await }).await
+}
+
+async fn teardown(State(agent): Shared) -> Response {
+    run(async move { agent.teardown().await.map(nothing) }).await
+}
+
+async fn unknown(uri: Uri) -> Response {
+    failure(&Error::not_found(format!("netd's API has nothing of this method at {}", uri.path())))
+}
+
+/// Runs a request in a task of its own and turns what comes of it into an answer.
+async fn run<T, F>(request: F) -> Response
+where
+    T: Serialize + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    match tokio::spawn(request).await {
+        Ok(Ok(value)) => Json(value).into_response(),
+        Ok(Err(error)) => failure(&error),
+        Err(_) => failure(&Error::internal("netd failed at this request; its log says where")),
+    }
+}
+
+fn failure(error: &Error) -> Response {
+    let status = StatusCode::from_u16(error.code.http_status());
+    (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(error)).into_response()
+}
+
+fn nothing((): ()) -> serde_json::Map<String, serde_json::Value> {
+    serde_json::Map::new()
+}
+
+/// The name, identity or prefix in a path.
+struct Reference(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Reference {
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(text)) => Ok(Self(text)),
+            Err(error) => Err(failure(&Error::invalid(format!("invalid path: {error}")))),
+        }
+    }
+}
+
+/// `?force=true`.
+struct Force(bool);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForceQuery {
+    #[serde(default)]
+    force: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Force {
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        match Query::<ForceQuery>::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query.force)),
+            Err(error) => {
+                Err(failure(&Error::invalid(format!("invalid query: {}", error.body_text()))))
+            }
+        }
+    }
+}
+
+/// A JSON body, whatever its content type says.
+struct Input<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<T> {
+    type Rejection = Response;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
+        let invalid = |why: String| failure(&Error::invalid(format!("invalid request: {why}")));
+        let body = time::timeout(READ_LIMIT, to_bytes(request.into_body(), BODY_LIMIT))
+            .await
+            .map_err(|_| invalid(format!("its body did not come within {READ_LIMIT:?}")))?
+            .map_err(|e| invalid(format!("its body can't be read: {e}")))?;
+        serde_json::from_slice(&body).map(Self).map_err(|e| invalid(e.to_string()))
+    }
+}
+
+/// Largest request in bytes.
+const BODY_LIMIT: usize = 1 << 20;
+/// How long a client may take to send a request's head, and its body.
+const READ_LIMIT: Duration = Duration::from_secs(10);
+/// How long requests may go on when the agent is told to end.
+const GRACE: Duration = Duration::from_secs(5);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,79 @@
+//! The agent: settings, logging, signals; the work is the library's.
+
+use clap::Parser;
+use netd::{
+    agent::Agent,
+    api::server,
+    config::{Args, Config},
+    error::{Error, Result},
+    kernel::socket::Socket,
+};
+use sd_notify::NotifyState;
+use std::{io::IsTerminal, process::ExitCode};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    match start(Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.code.exit_code())
+        }
+    }
+}
+
+fn start(args: Args) -> Result<()> {
+    let config = Config::load(args, |path| std::fs::read_to_string(path))?;
+    log(&config.log_level)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::kernel(format!("cannot start threads: {e}")))?;
+    runtime.block_on(run(&config))
+}
+
+/// A bare level is netd's own; of its libraries only warnings are of interest then.
+fn log(level: &str) -> Result<()> {
+    let own = format!("warn,netd={level}");
+    let filter = EnvFilter::try_new(if level.contains('=') { level } else { &own })
+        .map_err(|e| Error::invalid(format!("invalid log level {level:?}: {e}")))?;
+    let terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(terminal)
+        .init();
+    Ok(())
+}
+
+async fn run(config: &Config) -> Result<()> {
+    let watch = |kind| signal(kind).map_err(|e| Error::kernel(format!("no signals: {e}")));
+    let (mut terminate, mut interrupt) =
+        (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
+    let agent = Agent::start(config).await?;
+    let socket = Socket::listen(&config.socket)?;
+    tracing::info!("netd {} answers on {}", env!("CARGO_PKG_VERSION"), config.socket.display());
+    notify(NotifyState::Ready);
+    let ending = async {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("told to stop; the dataplane stays"),
+            _ = interrupt.recv() => tracing::info!("interrupted; the dataplane stays"),
+            () = agent.torn_down() => tracing::info!("torn down"),
+        }
+        notify(NotifyState::Stopping);
+    };
+    server::serve(socket, agent.clone(), ending).await;
+    agent.freeze().await;
+    Ok(())
+}
+
+fn notify(state: NotifyState) {
+    if let Err(error) = sd_notify::notify(false, &[state]) {
+        tracing::debug!("cannot notify the service manager: {error}");
+    }
+}
+
+/// Requests are few, and changes happen one after the other anyway.
+const WORKERS: usize = 2;

@@ -1,0 +1,152 @@
+//! `netctl status`, `drops` and `teardown`.
+
+use super::{
+    args::{DropsArgs, ForceArgs, StatusArgs},
+    inspect, listing, output, time,
+};
+use crate::api::client::Client;
+use crate::api::protocol::{Drop, NetworkInspect, Status};
+use crate::error::Result;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, time::Duration};
+
+/// `netctl status`. Returns the exit code.
+///
+/// # Errors
+/// What failed, in one line.
+pub(super) fn status(client: &Client, args: &StatusArgs) -> Result<u8> {
+    let status: Status = client.get("/v1/status")?;
+    output::print(match args.format.as_deref() {
+        None => screen(&status),
+        Some(template) => inspect::format(&status, template)?,
+    })?;
+    Ok(0)
+}
+
+/// `netctl drops`. Returns the exit code.
+///
+/// # Errors
+/// What failed, in one line.
+pub(super) fn drops(client: &Client, args: &DropsArgs) -> Result<u8> {
+    let list = listing::ListArgs { format: args.format.clone(), ..Default::default() };
+    let mut before: Vec<Drop> = client.get("/v1/drops")?;
+    if !args.follow {
+        listing::print(&COLUMNS, &rows(&before), &list)?;
+        return Ok(0);
+    }
+    output::print(listing::text(&COLUMNS, &[], &list)?)?;
+    loop {
+        std::thread::sleep(PERIOD);
+        let now: Vec<Drop> = client.get("/v1/drops")?;
+        let text = listing::text(&COLUMNS, &rows(&added(&before, &now)), &list)?;
+        let header = if list.is_table() { 1 } else { 0 };
+        output::print(text.split_inclusive('\n').skip(header).collect::<String>())?;
+        before = now;
+    }
+}
+
+/// `netctl teardown`. Returns the exit code.
+///
+/// # Errors
+/// What failed, in one line.
+pub(super) fn teardown(client: &Client, args: ForceArgs) -> Result<u8> {
+    if !args.force {
+        let status: Status = client.get("/v1/status")?;
+        let networks: Vec<NetworkInspect> = client.get("/v1/networks")?;
+        output::confirm(&warning(&status, &networks))
+            .map_err(|e| e.context("cannot tear down netd"))?;
+    }
+    client.post::<IgnoredAny>("/v1/teardown", &json!({}))?;
+    output::print("netd has removed its networks, devices, programs and state, and has ended\n")?;
+    Ok(0)
+}
+
+fn screen(status: &Status) -> String {
+    let uplinks: Vec<_> = status.uplinks.iter().map(|(name, to)| uplink(name, to)).collect();
+    let lines = [
+        ("netd", format!("{} (pid {}, ABI {})", status.version, status.pid, status.abi)),
+        ("up for", time::phrase(status.uptime).to_lowercase()),
+        ("networks", status.networks.to_string()),
+        ("containers", format!("{} running, {} endpoints", status.containers, status.endpoints)),
+        ("published", format!("{} ports", status.ports)),
+        (
+            "flows",
+            format!(
+                "{} established, {} unreplied, room for {}",
+                status.flows_established, status.flows_unreplied, status.flows_capacity
+            ),
+        ),
+        ("drops", format!("{} packets", status.drops)),
+        ("uplinks", if uplinks.is_empty() { "none".to_owned() } else { uplinks.join(", ") }),
+    ];
+    let lines = lines.iter().map(|(name, value)| format!("{name:<12}{value}\n"));
+    let problems = status.problems.iter().map(|problem| format!("{:<12}{problem}\n", "problem"));
+    lines.chain(problems).collect()
+}
+
+fn uplink(name: &str, addresses: &[std::net::IpAddr]) -> String {
+    let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    if addresses.is_empty() {
+        format!("{name} (no address)")
+    } else {
+        format!("{name} ({})", addresses.join(", "))
+    }
+}
+
+fn rows(drops: &[Drop]) -> Vec<Value> {
+    drops.iter().map(|drop| json!(drop)).collect()
+}
+
+/// What `now` counts beyond `before`; a counter that fell was begun anew.
+fn added(before: &[Drop], now: &[Drop]) -> Vec<Drop> {
+    let key = |drop: &Drop| (drop.reason, drop.source.clone());
+    let before: BTreeMap<_, _> = before.iter().map(|drop| (key(drop), drop.packets)).collect();
+    let added = |drop: &Drop| {
+        let known = before.get(&key(drop)).copied().unwrap_or(0);
+        let packets = drop.packets.checked_sub(known).unwrap_or(drop.packets);
+        (packets > 0).then(|| Drop { packets, ..drop.clone() })
+    };
+    now.iter().filter_map(added).collect()
+}
+
+fn warning(status: &Status, networks: &[NetworkInspect]) -> String {
+    let names: Vec<_> = networks.iter().map(|network| network.name.as_str()).collect();
+    format!(
+        "This cuts off {} running containers and removes the networks {}, {} published ports, \
+         every device, program and map of netd's and its stored state, and ends the agent. Continue?",
+        status.containers,
+        names.join(", "),
+        status.ports
+    )
+}
+
+const COLUMNS: [(&str, &str); 4] =
+    [("REASON", "Reason"), ("NAME", "Name"), ("SOURCE", "Source"), ("PACKETS", "Packets")];
+const PERIOD: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drop(reason: u8, source: &str, packets: u64) -> Drop {
+        Drop { reason, name: "isolation".to_owned(), source: source.to_owned(), packets }
+    }
+
+    #[test]
+    fn only_what_is_added_is_followed() {
+        let before = [drop(1, "web", 5), drop(2, "web", 7), drop(3, "web", 9)];
+        let now = [drop(1, "web", 5), drop(2, "web", 8), drop(3, "web", 2), drop(2, "db", 3)];
+        assert_eq!(added(&before, &now), [drop(2, "web", 1), drop(3, "web", 2), drop(2, "db", 3)]);
+    }
+
+    #[test]
+    fn the_screen_ends_with_the_problems() {
+        let problems = vec!["uplink eth1 has no driver support".to_owned()];
+        let uplinks = BTreeMap::from([("eth0".to_owned(), vec!["10.0.0.1".parse().unwrap()])]);
+        let screen = screen(&Status { uptime: 300, problems, uplinks, ..Status::default() });
+        assert!(screen.contains("up for      5 minutes\n"), "{screen}");
+        assert!(screen.contains("uplinks     eth0 (10.0.0.1)\n"), "{screen}");
+        assert!(screen.ends_with("problem     uplink eth1 has no driver support\n"), "{screen}");
+    }
+}

@@ -1,0 +1,194 @@
+//! What becomes of networks, containers, ports and uplinks.
+
+use super::samples::{attach, container, host, interface, ip, link, network, publish, route, spec};
+use super::*;
+use crate::state::Protocol;
+
+fn with_auto(spec: &Spec) -> State {
+    desired(spec, &host(), &UplinkChoice::Auto)
+}
+
+fn entry(state: &State, address: &str, port: u16) -> Option<(u32, IpAddr)> {
+    let key = PublishedKey { address: ip(address), port, protocol: Protocol::Tcp };
+    state.published.get(&key).map(|entry| (entry.network, entry.address))
+}
+
+fn hops(state: &State, netns: u64) -> [Option<String>; 2] {
+    let gateways = state.gateways[&Netns(netns)];
+    [gateways.ipv4.map(|hop| hop.to_string()), gateways.ipv6.map(|hop| hop.to_string())]
+}
+
+#[test]
+fn a_dual_stack_network_becomes_a_bridge_and_an_entry() {
+    let state = with_auto(&spec([network("web", 7, true)], []));
+    let bridge = &state.bridges[&interface("nd-web")];
+    let addresses = ["172.7.0.1/16", "fd00:0:0:7::1/64"].map(|a| a.parse().unwrap());
+    assert_eq!(bridge.addresses, addresses.into());
+    assert!(bridge.up);
+    let entry = &state.networks[&7];
+    let gateways = ["172.7.0.1", "fd00:0:0:7::1", "fe80::6e:1ff:fe00:7"].map(ip);
+    assert_eq!(entry.gateways, gateways.into());
+    assert!(gateways.iter().all(|gateway| state.locals.contains(gateway)));
+    let subnets = ["172.7.0.0/16", "fd00:0:0:7::/64"].map(|a| a.parse().unwrap());
+    assert_eq!(entry.subnets, subnets.into());
+}
+
+#[test]
+fn the_networks_host_and_none_make_nothing() {
+    let fixed = [("host", 201, Driver::Host), ("none", 202, Driver::Null)];
+    let fixed = fixed.map(|(name, number, driver)| Network {
+        driver,
+        number: 0,
+        pools: Vec::new(),
+        ..network(name, number, false)
+    });
+    let mut c = container(1);
+    c.mode = Mode::None;
+    attach(&mut c, &fixed[1]);
+    let state = with_auto(&spec(fixed, [c]));
+    let nothing =
+        State { uplinks: state.uplinks.clone(), locals: host().addresses, ..State::default() };
+    assert_eq!(state, nothing);
+}
+
+#[test]
+fn an_endpoint_becomes_a_veth_and_a_device() {
+    let web = network("web", 7, true);
+    let mut c = container(1);
+    attach(&mut c, &web);
+    let state = with_auto(&spec([web], [c]));
+    let veth = &state.veths[&interface("ndv7001")];
+    let addresses = ["172.7.0.2/16", "fd00:0:0:7::2/64"].map(|a| a.parse().unwrap());
+    assert_eq!(veth.addresses, addresses.into());
+    assert_eq!((&veth.bridge, &veth.peer), (&interface("nd-web"), &interface("eth0")));
+    assert_eq!((veth.netns, veth.up), (Netns(1001), true));
+    let device = &state.devices[&interface("ndv7001")];
+    let addresses = ["172.7.0.2", "fd00:0:0:7::2", "fe80::6e:2ff:fe00:701"].map(ip);
+    assert_eq!(device.addresses, addresses.into());
+    assert_eq!((device.network, device.container, device.mac), (7, 1, veth.mac));
+}
+
+#[test]
+fn an_ipv4_network_gives_no_link_local_address() {
+    let web = network("web", 7, false);
+    let mut c = container(1);
+    attach(&mut c, &web);
+    let state = with_auto(&spec([web], [c]));
+    assert_eq!(state.devices[&interface("ndv7001")].addresses, [ip("172.7.0.2")].into());
+    assert_eq!(state.networks[&7].gateways, [ip("172.7.0.1")].into());
+}
+
+#[test]
+fn only_running_containers_are_attached() {
+    let web = network("web", 7, true);
+    for status in [Status::Created, Status::Exited { code: 0 }] {
+        let mut c = container(1);
+        attach(&mut c, &web);
+        publish(&mut c, "0.0.0.0", 8080);
+        c.status = status;
+        let state = with_auto(&spec([web.clone()], [c]));
+        assert_eq!(state, with_auto(&spec([web.clone()], [])), "{status:?}");
+    }
+}
+
+#[test]
+fn the_first_name_in_byte_order_is_the_way_out() {
+    let networks = [network("b", 1, false), network("B", 2, false), network("a", 3, false)];
+    let mut c = container(1);
+    networks.iter().for_each(|n| attach(&mut c, n));
+    publish(&mut c, "0.0.0.0", 8080);
+    let state = with_auto(&spec(networks, [c]));
+    assert_eq!(hops(&state, 1001), [Some("172.2.0.1".into()), None]);
+    assert_eq!(entry(&state, "0.0.0.0", 8080), Some((2, ip("172.2.0.2"))));
+}
+
+#[test]
+fn a_network_with_both_families_goes_before_one_with_ipv4_alone() {
+    let networks = [network("a", 1, false), network("z", 2, true)];
+    let mut c = container(1);
+    networks.iter().for_each(|n| attach(&mut c, n));
+    let state = with_auto(&spec(networks, [c]));
+    assert_eq!(hops(&state, 1001), [Some("172.2.0.1".into()), Some("fd00:0:0:2::1".into())]);
+}
+
+#[test]
+fn an_internal_network_gives_no_route_and_publishes_nothing() {
+    let internal = Network { internal: true, ..network("a", 1, true) };
+    let mut c = container(1);
+    attach(&mut c, &internal);
+    publish(&mut c, "0.0.0.0", 8080);
+    publish(&mut c, "::", 8080);
+    let state = with_auto(&spec([internal.clone()], [c.clone()]));
+    assert_eq!(hops(&state, 1001), [None, None]);
+    assert!(state.published.is_empty());
+
+    let open = network("z", 2, false);
+    attach(&mut c, &open);
+    let state = with_auto(&spec([internal, open], [c]));
+    assert_eq!(hops(&state, 1001), [Some("172.2.0.1".into()), None]);
+    assert_eq!(entry(&state, "0.0.0.0", 8080), Some((2, ip("172.2.0.2"))));
+    assert_eq!(entry(&state, "::", 8080), Some((2, ip("172.2.0.2"))));
+}
+
+#[test]
+fn a_port_leads_to_the_address_of_its_own_family() {
+    let web = network("web", 7, true);
+    let mut c = container(1);
+    attach(&mut c, &web);
+    publish(&mut c, "127.0.0.1", 8080);
+    publish(&mut c, "::", 8080);
+    let state = with_auto(&spec([web], [c]));
+    assert_eq!(entry(&state, "127.0.0.1", 8080), Some((7, ip("172.7.0.2"))));
+    assert_eq!(entry(&state, "::", 8080), Some((7, ip("fd00:0:0:7::2"))));
+}
+
+#[test]
+fn a_container_without_networks_has_no_routes() {
+    let state = with_auto(&spec([], [container(1)]));
+    assert_eq!(hops(&state, 1001), [None, None]);
+}
+
+#[test]
+fn uplinks_are_the_devices_that_are_up_and_free() {
+    let mut host = host();
+    host.links.insert(interface("eth1"), HostLink { up: false, ..link(&[]) });
+    host.links.insert(interface("eth2"), HostLink { enslaved: true, ..link(&[]) });
+    host.links.insert(interface("wg0"), HostLink { header: 0, ..link(&["10.9.0.1/24"]) });
+    let state = desired(&Spec::default(), &host, &UplinkChoice::Auto);
+    let names: Vec<_> = state.uplinks.keys().map(InterfaceName::as_str).collect();
+    assert_eq!(names, ["eth0", "wg0"]);
+    assert_eq!(state.uplinks[&interface("wg0")].header, 0);
+
+    let named = UplinkChoice::Named([interface("eth1"), interface("absent")].into());
+    let state = desired(&Spec::default(), &host, &named);
+    let names: Vec<_> = state.uplinks.keys().map(InterfaceName::as_str).collect();
+    assert_eq!(names, ["eth1"]);
+}
+
+#[test]
+fn masquerade_uses_the_source_that_the_best_default_route_prefers() {
+    let mut host = host();
+    host.links.insert(interface("eth0"), link(&["192.0.2.2/24", "192.0.2.3/24", "2001:db8::2/64"]));
+    let uplink = |host: &Host| {
+        desired(&Spec::default(), host, &UplinkChoice::Auto).uplinks[&interface("eth0")]
+    };
+    assert_eq!(uplink(&host).ipv4, "192.0.2.2".parse().ok());
+    host.routes = vec![
+        route("0.0.0.0/0", "eth0", Some("192.0.2.2"), 200),
+        route("0.0.0.0/0", "eth0", Some("192.0.2.3"), 100),
+        route("0.0.0.0/0", "eth1", Some("192.0.2.4"), 1),
+        route("10.0.0.0/8", "eth0", Some("192.0.2.5"), 1),
+        route("::/0", "eth0", None, 1),
+    ];
+    assert_eq!(uplink(&host).ipv4, "192.0.2.3".parse().ok());
+    assert_eq!(uplink(&host).ipv6, "2001:db8::2".parse().ok());
+}
+
+#[test]
+fn an_uplink_without_addresses_masquerades_nothing() {
+    let mut host = host();
+    host.links.insert(interface("eth0"), link(&[]));
+    let state = desired(&Spec::default(), &host, &UplinkChoice::Auto);
+    let entry = state.uplinks[&interface("eth0")];
+    assert_eq!(entry, UplinkEntry { header: 14, ..UplinkEntry::default() });
+}

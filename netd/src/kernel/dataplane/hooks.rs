@@ -1,0 +1,181 @@
+//! The hooks: uplinks by pinned TCX links, the host's own processes by pinned cgroup links.
+
+use super::{Dataplane, classifier, convert, refused, write::found};
+use crate::error::{Error, Result};
+use crate::spec::name::InterfaceName;
+use crate::state::UplinkEntry;
+use aya::{
+    programs::{
+        CgroupAttachMode, CgroupSockAddr, LinkOrder, SchedClassifier, TcAttachType,
+        links::{FdLink, PinnedLink},
+        tc::{SchedClassifierLink, TcAttachOptions},
+    },
+};
+use netd_common::abi::{Uplink, programs};
+use nix::{getsockopt_impl, libc, sockopt_impl};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+/// The two programs of an uplink and the sides they are on.
+const UPLINK_HOOKS: [(&str, TcAttachType); 2] = [
+    (programs::UPLINK_IN, TcAttachType::Ingress),
+    (programs::UPLINK_OUT, TcAttachType::Egress),
+];
+
+impl Dataplane {
+    /// Puts the programs on a device to the outside, or changes the addresses they use there.
+    ///
+    /// # Errors
+    /// The kernel refuses the hook, or has no TCX (before Linux 6.6).
+    pub fn put_uplink(
+        &mut self,
+        index: u32,
+        name: &InterfaceName,
+        entry: &UplinkEntry,
+    ) -> Result<()> {
+        self.tables
+            .uplinks
+            .insert(index, convert::uplink(entry), 0)
+            .map_err(|e| refused(&format!("cannot enter uplink {name}"), &e))?;
+        for (program, side) in UPLINK_HOOKS {
+            let pin = self.uplink_pin(program, index);
+            if !pin.exists() {
+                let program = classifier(&mut self.ebpf, program)?;
+                attach_uplink(program, name, side, &pin)
+                    .map_err(|e| e.context(format!("cannot attach to uplink {name}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the programs off a device to the outside; one that is gone has none.
+    ///
+    /// # Errors
+    /// A pin that can't be removed.
+    pub fn detach_uplink(&mut self, index: u32) -> Result<()> {
+        for (program, _) in UPLINK_HOOKS {
+            remove_pin(&self.uplink_pin(program, index))?;
+        }
+        let failed = |e| refused(&format!("cannot forget uplink {index}"), &e);
+        if found(self.tables.uplinks.get(&index, 0)).map_err(failed)?.is_some() {
+            self.tables.uplinks.remove(&index).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// The uplinks that have both programs; one that has lost a pin counts as none, and is made
+    /// anew.
+    pub(super) fn attached_uplinks(&self) -> Result<Vec<(u32, Uplink)>> {
+        let mut uplinks = Vec::new();
+        for entry in self.tables.uplinks.iter() {
+            let (index, value) = entry.map_err(|e| refused("cannot read the uplinks", &e))?;
+            uplinks.push((index, value));
+        }
+        Ok(uplinks)
+    }
+
+    /// Puts this agent's programs in place of the last one's on every uplink that is pinned. A link
+    /// whose device is gone is let go.
+    pub(super) fn adopt_uplinks(&mut self) -> Result<()> {
+        let indexes: Vec<u32> =
+            self.attached_uplinks()?.into_iter().map(|(index, _)| index).collect();
+        for index in indexes {
+            for (program, _) in UPLINK_HOOKS {
+                let pin = self.uplink_pin(program, index);
+                let program = classifier(&mut self.ebpf, program)?;
+                if !replace_uplink(program, &pin) {
+                    self.detach_uplink(index)?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Attaches the host programs. An older agent's stay until the new ones are there: both lead a
+    /// call to the same place, so running both for a moment changes nothing.
+    pub(super) fn attach_host_programs(&mut self, cgroup: &Path) -> Result<()> {
+        let root = File::open(cgroup)
+            .map_err(|e| Error::kernel(format!("cannot open cgroup {}: {e}", cgroup.display())))?;
+        for name in programs::HOST {
+            let what = format!("cannot attach the eBPF program {name} to {}", cgroup.display());
+            let draft = self.directory.join(format!("{name}-new"));
+            remove_pin(&draft)?;
+            let program: &mut CgroupSockAddr = self
+                .ebpf
+                .program_mut(name)
+                .ok_or_else(|| Error::internal(format!("the eBPF object has no program {name}")))?
+                .try_into()
+                .map_err(|e| refused(&what, &e))?;
+            program.load().map_err(|e| refused(&what, &e))?;
+            // A link always leaves others' programs alone, and takes no flag that says so.
+            let id = program
+                .attach(&root, CgroupAttachMode::Single)
+                .map_err(|e| refused(&what, &e))?;
+            let link = program.take_link(id).map_err(|e| refused(&what, &e))?;
+            let link = FdLink::try_from(link).map_err(|e| refused(&what, &e))?;
+            link.pin(&draft).map_err(|e| refused(&what, &e))?;
+            fs::rename(&draft, self.directory.join(name))
+                .map_err(|e| Error::kernel(format!("{what}: {e}")))?;
+        }
+        Ok(())
+    }
+
+    fn uplink_pin(&self, program: &str, index: u32) -> PathBuf {
+        self.directory.join(format!("{program}-{index}"))
+    }
+}
+
+/// Attaches by a link and pins it, so that it outlives the agent.
+fn attach_uplink(
+    program: &mut SchedClassifier,
+    name: &InterfaceName,
+    side: TcAttachType,
+    pin: &Path,
+) -> Result<()> {
+    let options = TcAttachOptions::TcxOrder(LinkOrder::first());
+    let id = program
+        .attach_with_options(name.as_str(), side, options)
+        .map_err(|e| refused("the kernel refuses a TCX link (Linux 6.6 or newer has them)", &e))?;
+    let link = program.take_link(id).map_err(|e| refused("the link is lost", &e))?;
+    let link = FdLink::try_from(link).map_err(|e| refused("the link can't be pinned", &e))?;
+    link.pin(pin).map_err(|e| refused("the link can't be pinned", &e))?;
+    Ok(())
+}
+
+/// Replaces the program of a pinned link; false where there is no such link any more.
+fn replace_uplink(program: &mut SchedClassifier, pin: &Path) -> bool {
+    let Ok(pinned) = PinnedLink::from_pin(pin) else { return false };
+    let Ok(link) = SchedClassifierLink::try_from(FdLink::from(pinned)) else { return false };
+    program.attach_to_link(link).is_ok()
+}
+
+fn remove_pin(pin: &Path) -> Result<()> {
+    match fs::remove_file(pin) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::kernel(format!("cannot remove {}: {e}", pin.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+sockopt_impl!(
+    /// The cookie of the network namespace that a socket is in.
+    NetnsCookie,
+    GetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_NETNS_COOKIE,
+    u64
+);
+
+/// The cookie of this process's network namespace, as the programs see it.
+///
+/// # Errors
+/// A kernel before 5.14.
+pub fn netns_cookie() -> Result<u64> {
+    let failed = |e: std::io::Error| Error::kernel(format!("cannot tell the namespace cookie: {e}"));
+    let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).map_err(failed)?;
+    nix::sys::socket::getsockopt(&socket, NetnsCookie).map_err(|e| failed(e.into()))
+}

@@ -1,0 +1,147 @@
+//! Reading the maps: configuration back into a [`State`], counters for `status` and `drops`.
+
+use super::{Dataplane, convert, refused};
+use crate::error::Result;
+use crate::spec::name::{InterfaceName, Mac};
+use crate::state::{DeviceEntry, State};
+use netd_common::{
+    abi::{MAX_FLOWS, MAX_UNREPLIED},
+    verdict::DropReason,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// Packets dropped for one reason at one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DropCount {
+    /// The reason's number.
+    pub reason: u8,
+    /// The reason in a word.
+    pub name: &'static str,
+    /// The device that the packets came in by, or were to leave by.
+    pub index: u32,
+    /// How many.
+    pub packets: u64,
+}
+
+/// How full the flow tables are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowCounts {
+    /// Flows with a reply.
+    pub established: usize,
+    /// Flows without.
+    pub unreplied: usize,
+    /// How many fit, both together.
+    pub capacity: usize,
+}
+
+impl Dataplane {
+    /// What the maps and hooks hold. A device index that `names` does not have goes by `#17`.
+    ///
+    /// # Errors
+    /// A map or pin that can't be read.
+    pub fn observe(&self, names: &BTreeMap<u32, InterfaceName>) -> Result<State> {
+        let mut state = State::default();
+        self.observe_networks(names, &mut state)?;
+        self.observe_devices(names, &mut state)?;
+        for entry in self.tables.published.iter() {
+            let (key, value) = entry.map_err(|e| refused("cannot read the published ports", &e))?;
+            if let Some(key) = convert::published_key_back(&key) {
+                state.published.insert(key, convert::published_entry(&value));
+            }
+        }
+        for address in self.tables.locals.keys() {
+            let address = address.map_err(|e| refused("cannot read the host addresses", &e))?;
+            state.locals.insert(address.into());
+        }
+        for (index, value) in self.attached_uplinks()? {
+            if let Some(name) = name_of(names, index) {
+                state.uplinks.insert(name, convert::uplink_entry(&value));
+            }
+        }
+        Ok(state)
+    }
+
+    fn observe_networks(
+        &self,
+        names: &BTreeMap<u32, InterfaceName>,
+        state: &mut State,
+    ) -> Result<()> {
+        let mut subnets: BTreeMap<u32, BTreeSet<_>> = BTreeMap::new();
+        for entry in self.tables.subnets.iter() {
+            let (key, number) = entry.map_err(|e| refused("cannot read the subnets", &e))?;
+            if let Some(subnet) = convert::subnet(key.prefix_len(), key.data()) {
+                subnets.entry(number).or_default().insert(subnet);
+            }
+        }
+        for entry in self.tables.networks.iter() {
+            let (number, value) = entry.map_err(|e| refused("cannot read the networks", &e))?;
+            let Some(bridge) = name_of(names, value.bridge) else { continue };
+            let subnets = subnets.remove(&number).unwrap_or_default();
+            state.networks.insert(number, convert::network_entry(&value, bridge, subnets));
+        }
+        Ok(())
+    }
+
+    fn observe_devices(
+        &self,
+        names: &BTreeMap<u32, InterfaceName>,
+        state: &mut State,
+    ) -> Result<()> {
+        let mut addresses: BTreeMap<u32, BTreeSet<IpAddr>> = BTreeMap::new();
+        for entry in self.tables.endpoints.iter() {
+            let (key, endpoint) = entry.map_err(|e| refused("cannot read the endpoints", &e))?;
+            addresses.entry(endpoint.ifindex).or_default().insert(key.address.into());
+        }
+        for entry in self.tables.devices.iter() {
+            let (index, value) = entry.map_err(|e| refused("cannot read the devices", &e))?;
+            let Some(name) = name_of(names, index) else { continue };
+            let entry = DeviceEntry {
+                network: value.network,
+                container: value.container,
+                mac: Mac(value.mac),
+                addresses: addresses.remove(&index).unwrap_or_default(),
+            };
+            state.devices.insert(name, entry);
+        }
+        Ok(())
+    }
+
+    /// Packets dropped since the maps were made.
+    ///
+    /// # Errors
+    /// A counter that can't be read.
+    pub fn drops(&self) -> Result<Vec<DropCount>> {
+        let mut drops = Vec::new();
+        for entry in self.tables.drops.iter() {
+            let (key, counts) = entry.map_err(|e| refused("cannot read the drop counters", &e))?;
+            let number = u8::try_from(key.reason).unwrap_or_default();
+            drops.push(DropCount {
+                reason: number,
+                name: DropReason::from_number(number).map_or("unknown", DropReason::word),
+                index: key.ifindex,
+                packets: counts.iter().sum(),
+            });
+        }
+        drops.sort_by_key(|d| (d.reason, d.index));
+        Ok(drops)
+    }
+
+    /// How full the flow tables are.
+    ///
+    /// # Errors
+    /// A table that can't be read.
+    pub fn flows(&self) -> Result<FlowCounts> {
+        Ok(FlowCounts {
+            established: self.tables.flows.keys().filter(Result::is_ok).count(),
+            unreplied: self.tables.unreplied.keys().filter(Result::is_ok).count(),
+            capacity: (MAX_FLOWS + MAX_UNREPLIED) as usize,
+        })
+    }
+}
+
+fn name_of(names: &BTreeMap<u32, InterfaceName>, index: u32) -> Option<InterfaceName> {
+    names.get(&index).cloned().or_else(|| convert::nameless(index))
+}

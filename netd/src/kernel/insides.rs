@@ -1,0 +1,164 @@
+//! The containers' namespaces from the inside: kept open, each with a socket in it, and read
+//! again only when netd changed something there, or when all are looked at anew. Nothing tells of
+//! other changes in there, and what a container does to itself harms nobody else.
+
+use super::{
+    netlink::{LinkView, Netlink},
+    netns::Namespace,
+};
+use crate::error::{Error, Result};
+use crate::spec::name::InterfaceName;
+use crate::state::{Gateways, Netns, Veth};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    os::fd::AsFd,
+};
+
+/// The known namespaces of containers.
+#[derive(Debug, Default)]
+pub(super) struct Insides {
+    namespaces: BTreeMap<Netns, Namespace>,
+    sockets: BTreeMap<Netns, Netlink>,
+    /// Those to be read again.
+    stale: BTreeSet<Netns>,
+    /// What was last seen of the veths and routes in them.
+    veths: BTreeMap<InterfaceName, Veth>,
+    gateways: BTreeMap<Netns, Gateways>,
+}
+
+impl Insides {
+    /// Opens a namespace and sets its lo up.
+    pub(super) async fn join(&mut self, namespace: Namespace) -> Result<()> {
+        let id = namespace.id();
+        if !self.namespaces.contains_key(&id) {
+            let socket = Netlink::open_in(namespace.as_fd())?;
+            socket.raise_loopback().await?;
+            self.sockets.insert(id, socket);
+            self.namespaces.insert(id, namespace);
+            self.stale.insert(id);
+        }
+        Ok(())
+    }
+
+    /// Lets go of every namespace but these.
+    pub(super) fn keep(&mut self, wanted: &BTreeSet<Netns>) {
+        self.namespaces.retain(|id, _| wanted.contains(id));
+        self.sockets.retain(|id, _| wanted.contains(id));
+    }
+
+    /// Reads a namespace again next time: something in it is about to change.
+    pub(super) fn touch(&mut self, id: Netns) {
+        self.stale.insert(id);
+    }
+
+    /// As [`Insides::touch`], for the namespace that a veth leads to.
+    pub(super) fn touch_behind(&mut self, veth: &InterfaceName) {
+        self.stale.extend(self.veths.get(veth).map(|veth| veth.netns));
+    }
+
+    /// Reads every namespace again next time.
+    pub(super) fn touch_all(&mut self) {
+        self.stale.extend(self.namespaces.keys().copied());
+    }
+
+    pub(super) fn namespace(&self, id: Netns) -> Result<&Namespace> {
+        self.namespaces.get(&id).ok_or_else(|| gone(id))
+    }
+
+    pub(super) fn socket(&self, id: Netns) -> Result<&Netlink> {
+        self.sockets.get(&id).ok_or_else(|| gone(id))
+    }
+
+    /// What `host` sees, completed by what is seen, or was last seen, from the inside.
+    pub(super) async fn observe(&mut self, host: &Netlink) -> Result<LinkView> {
+        let stale = mem::take(&mut self.stale);
+        let read = self.sockets.extract_if(.., |id, _| stale.contains(id)).collect();
+        let view = host.observe_links(&read).await;
+        let ids: BTreeSet<Netns> = read.keys().copied().collect();
+        self.sockets.extend(read);
+        if view.is_err() {
+            self.stale = ids;
+            return view;
+        }
+        view.map(|mut view| {
+            let unread = self.sockets.keys().filter(|id| !ids.contains(id)).copied().collect();
+            self.complete(&mut view, &unread);
+            self.veths.clone_from(&view.veths);
+            self.gateways.clone_from(&view.gateways);
+            view
+        })
+    }
+
+    /// Fills in what was last seen in namespaces that were not read now.
+    fn complete(&self, view: &mut LinkView, unread: &BTreeSet<Netns>) {
+        for (name, veth) in &mut view.veths {
+            let Some(last) = self.veths.get(name) else { continue };
+            if last.endpoint == veth.endpoint && unread.contains(&last.netns) {
+                veth.netns = last.netns;
+                veth.peer = last.peer.clone();
+                veth.mac = last.mac;
+                veth.addresses = last.addresses.clone();
+            }
+        }
+        let routes = self.gateways.iter().filter(|(id, _)| unread.contains(id));
+        view.gateways.extend(routes.map(|(id, gateways)| (*id, *gateways)));
+    }
+}
+
+fn gone(id: Netns) -> Error {
+    Error::not_found(format!("network namespace {} is gone", id.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::{
+        UplinkChoice, desired,
+        samples::{attach, container, host, network, spec},
+    };
+    use crate::state::State;
+
+    /// Two containers on a network.
+    fn wanted() -> State {
+        let network = network("web", 1, true);
+        let containers = [1, 2].map(|number| {
+            let mut container = container(number);
+            attach(&mut container, &network);
+            container
+        });
+        desired(&spec([network], containers), &host(), &UplinkChoice::Auto)
+    }
+
+    #[test]
+    fn what_was_not_read_shows_as_last_seen_and_nothing_else_does() {
+        let state = wanted();
+        let insides = Insides {
+            veths: state.veths.clone(),
+            gateways: state.gateways.clone(),
+            ..Insides::default()
+        };
+        // As netlink shows them from the host, with no namespace read.
+        let outside = |veth: &Veth| Veth { netns: Netns(0), up: false, ..veth.clone() };
+        let veths = state.veths.iter().map(|(name, veth)| (name.clone(), outside(veth)));
+        let mut view = LinkView { veths: veths.collect(), ..LinkView::default() };
+        let unread = Netns(1001);
+        insides.complete(&mut view, &BTreeSet::from([unread]));
+        let seen: Vec<_> = view.veths.values().map(|veth| (veth.netns, veth.up)).collect();
+        assert_eq!(seen, [(unread, false), (Netns(0), false)]);
+        assert_eq!(view.gateways.keys().collect::<Vec<_>>(), [&unread]);
+    }
+
+    #[test]
+    fn a_veth_of_another_endpoint_is_not_taken_for_the_last_one() {
+        let state = wanted();
+        let insides = Insides { veths: state.veths.clone(), ..Insides::default() };
+        let mut view = LinkView { veths: state.veths, ..LinkView::default() };
+        for veth in view.veths.values_mut() {
+            veth.netns = Netns(0);
+            veth.endpoint = crate::spec::name::Id::random();
+        }
+        insides.complete(&mut view, &BTreeSet::from([Netns(1001), Netns(1002)]));
+        assert!(view.veths.values().all(|veth| veth.netns == Netns(0)));
+    }
+}

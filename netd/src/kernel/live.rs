@@ -1,0 +1,237 @@
+//! The kernel as it is: netlink and the dataplane joined behind observe and apply.
+
+use super::{
+    Kernel,
+    dataplane::{Dataplane, DropCount, FlowCounts},
+    insides::Insides,
+    netlink::{EGRESS_BLOCK, INGRESS_BLOCK, Netlink},
+    netns::Namespace,
+};
+use crate::error::{Error, Result};
+use crate::plan::Step;
+use crate::spec::name::InterfaceName;
+use crate::state::{Host, Netns, State};
+use nix::net::if_::if_nametoindex;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+use tokio::sync::mpsc;
+
+/// The kernel. It acts in the namespace that it was opened in.
+pub struct Live {
+    host: Netlink,
+    /// None after the teardown.
+    dataplane: Option<Dataplane>,
+    insides: Insides,
+    /// Names of the host's devices by index, as last observed.
+    names: BTreeMap<u32, InterfaceName>,
+    /// The program that netd put into each shared block.
+    filters: BTreeMap<u32, u32>,
+}
+
+impl Live {
+    /// Opens netlink here and the dataplane pinned in `bpf_dir`; `cgroup` is the root of the
+    /// cgroup v2 hierarchy.
+    ///
+    /// # Errors
+    /// A refusal of the kernel's, or a feature that it lacks.
+    pub fn open(bpf_dir: &Path, cgroup: &Path) -> Result<Self> {
+        Ok(Self {
+            host: Netlink::open()?,
+            dataplane: Some(Dataplane::open(bpf_dir, cgroup)?),
+            insides: Insides::default(),
+            names: BTreeMap::new(),
+            filters: BTreeMap::new(),
+        })
+    }
+
+    /// A unit whenever devices, addresses or routes of the host change.
+    ///
+    /// # Errors
+    /// The kernel refuses the subscription.
+    pub fn events() -> Result<mpsc::Receiver<()>> {
+        Netlink::events()
+    }
+
+    /// Makes a container's namespace known, keeps it open, and sets its lo up.
+    ///
+    /// # Errors
+    /// The namespace can't be entered.
+    pub async fn join(&mut self, namespace: Namespace) -> Result<()> {
+        self.insides.join(namespace).await
+    }
+
+    /// Lets go of every namespace but these.
+    pub fn keep(&mut self, wanted: &BTreeSet<Netns>) {
+        self.insides.keep(wanted);
+    }
+
+    /// Looks into every container when observing next time, not only into those where netd
+    /// changed something.
+    pub fn look_everywhere(&mut self) {
+        self.insides.touch_all();
+    }
+
+    /// Packets dropped, by reason and device index.
+    ///
+    /// # Errors
+    /// A counter can't be read.
+    pub fn drops(&self) -> Result<Vec<DropCount>> {
+        self.dataplane()?.drops()
+    }
+
+    /// How many flows there are.
+    ///
+    /// # Errors
+    /// A counter can't be read.
+    pub fn flows(&self) -> Result<FlowCounts> {
+        self.dataplane()?.flows()
+    }
+
+    /// The name of a host device, as last observed.
+    #[must_use]
+    pub fn name(&self, index: u32) -> Option<&InterfaceName> {
+        self.names.get(&index)
+    }
+
+    /// Takes every program off, and removes every pin. Only what [`Live::observe`] shows should
+    /// be gone before.
+    ///
+    /// # Errors
+    /// What could not be removed.
+    pub fn remove(&mut self) -> Result<()> {
+        self.dataplane.take().ok_or_else(torn_down)?.remove()
+    }
+
+    fn dataplane(&self) -> Result<&Dataplane> {
+        self.dataplane.as_ref().ok_or_else(torn_down)
+    }
+
+    fn dataplane_mut(&mut self) -> Result<&mut Dataplane> {
+        self.dataplane.as_mut().ok_or_else(torn_down)
+    }
+
+    /// Sees to it that the shared blocks hold netd's programs: they go with the last veth, and
+    /// anybody may take them away.
+    async fn put_filters(&mut self) -> Result<()> {
+        for block in [INGRESS_BLOCK, EGRESS_BLOCK] {
+            let there = self.host.block_filter(block).await?;
+            if there.is_some() && there == self.filters.get(&block).copied() {
+                continue;
+            }
+            let dataplane = self.dataplane()?;
+            let (program, name) = match block {
+                INGRESS_BLOCK => (dataplane.ingress_program()?, "container_out"),
+                _ => (dataplane.egress_program()?, "container_in"),
+            };
+            self.host.put_block_filter(block, program, name).await?;
+            if let Some(id) = self.host.block_filter(block).await? {
+                self.filters.insert(block, id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply_link(&mut self, step: &Step) -> Result<()> {
+        match step {
+            Step::PutBridge(name, bridge) => self.host.put_bridge(name, bridge).await.map(drop),
+            Step::DeleteBridge(name) => self.host.delete_link(name).await,
+            Step::DeleteVeth(name) => {
+                self.insides.touch_behind(name);
+                self.host.delete_link(name).await
+            }
+            Step::PutVeth(name, veth) => {
+                self.insides.touch(veth.netns);
+                let namespace = self.insides.namespace(veth.netns)?;
+                self.host.put_veth(name, veth, namespace).await.map(drop)
+            }
+            Step::RaiseVeth(name) => {
+                // Down until its packets meet a program; the first veth makes the blocks.
+                self.host.bind_blocks(self.index(name)?).await?;
+                self.put_filters().await?;
+                self.host.raise_veth(name).await
+            }
+            Step::SetGateways(netns, gateways) => {
+                self.insides.touch(*netns);
+                self.insides.socket(*netns)?.set_gateways(gateways).await
+            }
+            other => self.apply_entry(other),
+        }
+    }
+
+    fn apply_entry(&mut self, step: &Step) -> Result<()> {
+        let index = |name: &InterfaceName| self.index(name);
+        match step {
+            Step::PutNetwork(number, entry) => {
+                let bridge = index(&entry.bridge)?;
+                self.dataplane_mut()?.put_network(*number, entry, bridge)
+            }
+            Step::PutDevice(name, entry) => {
+                let index = index(name)?;
+                self.dataplane_mut()?.put_device(index, entry)
+            }
+            Step::PutUplink(name, entry) => {
+                let index = index(name)?;
+                self.dataplane_mut()?.put_uplink(index, name, entry)
+            }
+            Step::DeleteDevice(name) => {
+                let index = index(name)?;
+                self.dataplane_mut()?.delete_device(index)
+            }
+            Step::DetachUplink(name) => {
+                let index = index(name)?;
+                self.dataplane_mut()?.detach_uplink(index)
+            }
+            Step::DeleteNetwork(number) => self.dataplane_mut()?.delete_network(*number),
+            Step::DeletePublished(key) => self.dataplane_mut()?.delete_published(key),
+            Step::PutPublished(key, entry) => self.dataplane_mut()?.put_published(key, entry),
+            Step::DeleteLocal(address) => self.dataplane_mut()?.delete_local(*address),
+            Step::PutLocal(address) => self.dataplane_mut()?.put_local(*address),
+            Step::PutBridge(..)
+            | Step::DeleteBridge(..)
+            | Step::PutVeth(..)
+            | Step::DeleteVeth(..)
+            | Step::RaiseVeth(..)
+            | Step::SetGateways(..) => {
+                Err(Error::internal(format!("step reached the wrong half of the kernel: {step}")))
+            }
+        }
+    }
+
+    /// A device's index: now, or when it was last seen, for those that have just gone; `#17`
+    /// stands for a device whose name nobody knows any more.
+    fn index(&self, name: &InterfaceName) -> Result<u32> {
+        if let Some(index) = name.as_str().strip_prefix('#').and_then(|n| n.parse().ok()) {
+            return Ok(index);
+        }
+        let seen = || self.names.iter().find_map(|(index, n)| (n == name).then_some(*index));
+        if_nametoindex(name.as_str())
+            .ok()
+            .or_else(seen)
+            .ok_or_else(|| Error::not_found(format!("network device {name} is gone")))
+    }
+}
+
+impl Kernel for Live {
+    async fn observe(&mut self) -> Result<(State, Host)> {
+        let view = self.insides.observe(&self.host).await?;
+        self.names = view.names;
+        // No word for these in a State: they belong to no device.
+        if view.veths.values().any(|veth| veth.up) {
+            self.put_filters().await?;
+        }
+        let programs = self.dataplane()?.observe(&self.names)?;
+        let state =
+            State { bridges: view.bridges, veths: view.veths, gateways: view.gateways, ..programs };
+        Ok((state, view.host))
+    }
+
+    async fn apply(&mut self, step: &Step) -> Result<()> {
+        self.apply_link(step).await
+    }
+}
+
+fn torn_down() -> Error {
+    Error::conflict("netd has been torn down; start it again")
+}

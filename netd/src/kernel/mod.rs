@@ -1,0 +1,34 @@
+//! Every effect on the kernel. `netlink` is the only user of netlink, `dataplane` the only user of
+//! aya; `Live` joins them behind two verbs: observe and apply.
+
+pub mod dataplane;
+mod insides;
+pub mod live;
+pub mod lock;
+pub mod mounts;
+pub mod netlink;
+pub mod netns;
+pub mod ports;
+pub mod process;
+pub mod socket;
+pub mod sysctl;
+
+use crate::error::Result;
+use crate::plan::Step;
+use crate::state::{Host, State};
+use std::future::Future;
+
+/// What is observed and changed: the kernel, or a model of it.
+pub trait Kernel {
+    /// Everything of netd's that is there, and what the host has of its own.
+    ///
+    /// # Errors
+    /// The kernel can't be asked.
+    fn observe(&mut self) -> impl Future<Output = Result<(State, Host)>> + Send;
+
+    /// Has one effect.
+    ///
+    /// # Errors
+    /// The kernel refuses; the step has left nothing behind then.
+    fn apply(&mut self, step: &Step) -> impl Future<Output = Result<()>> + Send;
+}

@@ -1,0 +1,79 @@
+//! What the host has that is not netd's. Read, never written.
+
+use super::{Netlink, Reply, addresses::Address, link::Link, routes::Route};
+use crate::{
+    spec::name::InterfaceName,
+    state::{Host, HostLink, HostRoute},
+};
+use rtnetlink::packet_route::{AddressFamily, route::RouteProtocol};
+use std::{collections::BTreeMap, fs, net::IpAddr};
+
+impl Netlink {
+    /// The host's view, from its devices and addresses.
+    pub(super) async fn host(&self, links: &[Link], addresses: &[Address]) -> Reply<Host> {
+        let mut routes = self.routes(AddressFamily::Inet, RouteProtocol::Unspec).await?;
+        routes.extend(self.routes(AddressFamily::Inet6, RouteProtocol::Unspec).await?);
+        let foreign: BTreeMap<u32, InterfaceName> = links
+            .iter()
+            .filter(|link| link.owner.is_none())
+            .filter_map(|link| Some((link.index, link.interface_name()?)))
+            .collect();
+        Ok(Host {
+            links: links
+                .iter()
+                .filter(|link| !link.loopback)
+                .filter_map(|link| Some((foreign.get(&link.index)?.clone(), seen(link, addresses))))
+                .collect(),
+            addresses: addresses.iter().map(|address| address.net.addr()).collect(),
+            routes: routes.iter().filter_map(|route| foreign_route(route, &foreign)).collect(),
+            resolvers: resolvers(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default()),
+        })
+    }
+}
+
+fn seen(link: &Link, addresses: &[Address]) -> HostLink {
+    let own = addresses.iter().filter(|a| a.index == link.index && a.is_assigned());
+    HostLink {
+        up: link.up,
+        header: if link.ethernet { ETHERNET_HEADER } else { 0 },
+        enslaved: link.master.is_some(),
+        addresses: own.map(|a| a.net).collect(),
+    }
+}
+
+fn foreign_route(route: &Route, foreign: &BTreeMap<u32, InterfaceName>) -> Option<HostRoute> {
+    Some(HostRoute {
+        destination: route.destination,
+        device: foreign.get(&route.device)?.clone(),
+        on_link: !route.has_next_hop,
+        source: route.source,
+        metric: route.metric,
+    })
+}
+
+/// The servers that a resolv.conf names; an address with a zone counts without it.
+fn resolvers(text: &str) -> Vec<IpAddr> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+            let server = words.next().filter(|w| *w == "nameserver").and(words.next())?;
+            server.split('%').next()?.parse().ok()
+        })
+        .collect()
+}
+
+/// Bytes of an Ethernet header.
+const ETHERNET_HEADER: u8 = 14;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolvers_are_read_as_libc_reads_them() {
+        let text = "# nameserver 9.9.9.9\nsearch lan\nnameserver\t192.0.2.1\n  nameserver fe80::1%eth0\n\
+                    nameserver\nnameserver none\nnameserverX 192.0.2.9\noptions edns0\n";
+        let expected: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap(), "fe80::1".parse().unwrap()];
+        assert_eq!(resolvers(text), expected);
+    }
+}

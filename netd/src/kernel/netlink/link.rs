@@ -1,0 +1,229 @@
+//! Devices: one as the kernel describes it, and the messages that make and change one.
+
+use super::{
+    Netlink, Reply, Request, flagged,
+    ownership::{self, Owner},
+    refused,
+};
+use crate::{
+    error::{Error, Result},
+    spec::name::{InterfaceName, Mac},
+};
+use nix::errno::Errno;
+use rtnetlink::{
+    packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL},
+    packet_route::{
+        RouteNetlinkMessage,
+        link::{
+            AfSpecInet, AfSpecInet6, AfSpecUnspec, LinkAttribute, LinkExtentMask, LinkFlags,
+            LinkLayerType, LinkMessage,
+        },
+    },
+};
+
+/// A device.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Link {
+    pub(super) index: u32,
+    pub(super) name: String,
+    /// What netd made it for; none where netd did not.
+    pub(super) owner: Option<Owner>,
+    /// Administratively up.
+    pub(super) up: bool,
+    pub(super) loopback: bool,
+    /// Its packets have an Ethernet header.
+    pub(super) ethernet: bool,
+    pub(super) mac: Option<Mac>,
+    /// Largest packet in bytes.
+    pub(super) mtu: u32,
+    /// Index of the bridge or bond that it is a port of.
+    pub(super) master: Option<u32>,
+    /// Index of a veth's other side, in that side's namespace.
+    pub(super) peer: Option<u32>,
+    /// The other side's namespace, as this one numbers it; none where it is the same one.
+    pub(super) peer_namespace: Option<i32>,
+    /// Forwards IPv4.
+    pub(super) forwards_ipv4: bool,
+    /// Forwards IPv6 and ignores router advertisements; none where IPv6 is off.
+    pub(super) forwards_ipv6: Option<bool>,
+}
+
+impl From<LinkMessage> for Link {
+    fn from(message: LinkMessage) -> Self {
+        let flags = message.header.flags;
+        let mut link = Self {
+            index: message.header.index,
+            up: flags.contains(LinkFlags::Up),
+            loopback: flags.contains(LinkFlags::Loopback),
+            ethernet: message.header.link_layer_type == LinkLayerType::Ether,
+            ..Self::default()
+        };
+        message.attributes.into_iter().for_each(|attribute| link.take(attribute));
+        link
+    }
+}
+
+impl Link {
+    fn take(&mut self, attribute: LinkAttribute) {
+        match attribute {
+            LinkAttribute::IfName(name) => self.name = name,
+            LinkAttribute::IfAlias(alias) => self.owner = Owner::from_alias(&alias),
+            LinkAttribute::Address(bytes) => self.mac = <[u8; 6]>::try_from(bytes).ok().map(Mac),
+            LinkAttribute::Mtu(mtu) => self.mtu = mtu,
+            LinkAttribute::Controller(index) => self.master = Some(index),
+            LinkAttribute::Link(index) => self.peer = Some(index),
+            LinkAttribute::LinkNetNsId(id) => self.peer_namespace = Some(id),
+            LinkAttribute::AfSpecUnspec(families) => {
+                families.into_iter().for_each(|family| self.take_family(family));
+            }
+            _ => {}
+        }
+    }
+
+    fn take_family(&mut self, family: AfSpecUnspec) {
+        match family {
+            AfSpecUnspec::Inet(items) => {
+                self.forwards_ipv4 = items
+                    .iter()
+                    .any(|i| matches!(i, AfSpecInet::DevConf(conf) if conf.forwarding != 0));
+            }
+            AfSpecUnspec::Inet6(items) => {
+                self.forwards_ipv6 = items.iter().find_map(|item| match item {
+                    AfSpecInet6::DevConf(conf) if conf.disable_ipv6 == 0 => {
+                        Some(conf.forwarding != 0 && conf.accept_ra == 0)
+                    }
+                    _ => None,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Its name, where netd has a use for it: lo has none.
+    pub(super) fn interface_name(&self) -> Option<InterfaceName> {
+        self.name.parse().ok()
+    }
+}
+
+impl Netlink {
+    /// The index of device `name`; none where there is none.
+    ///
+    /// # Errors
+    /// `Kernel` where the kernel refuses to tell.
+    pub async fn link_index(&self, name: &InterfaceName) -> Result<Option<u32>> {
+        Ok(self.link(name).await?.map(|link| link.index))
+    }
+
+    /// Removes device `name`, which must be netd's; the other side of a veth goes with it.
+    /// Nothing happens where there is none.
+    ///
+    /// # Errors
+    /// `Conflict` where it is not netd's, `Kernel` where the kernel refuses.
+    pub async fn delete_link(&self, name: &InterfaceName) -> Result<()> {
+        match self.link(name).await? {
+            None => Ok(()),
+            Some(link) if link.owner.is_some() => {
+                self.remove(link.index).await.map_err(refused(format!("delete device {name}")))
+            }
+            Some(link) => Err(ownership::taken(&link)),
+        }
+    }
+
+    /// The device called `name`.
+    pub(super) async fn link(&self, name: &InterfaceName) -> Result<Option<Link>> {
+        let mut message = named(name);
+        message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+        let request = RouteNetlinkMessage::GetLink(message).into();
+        match self.ask(vec![request]).await.pop() {
+            Some(Ok(Some(RouteNetlinkMessage::NewLink(message)))) => Ok(Some(message.into())),
+            Some(Err(Errno::ENODEV)) => Ok(None),
+            Some(Err(e)) => Err(refused(format!("look up device {name}"))(e)),
+            _ => Err(refused(format!("look up device {name}"))(Errno::EPROTO)),
+        }
+    }
+
+    /// The device called `name`, which must exist.
+    pub(super) async fn existing(&self, name: &InterfaceName) -> Result<Link> {
+        let missing = || Error::kernel(format!("device {name} does not exist; it was deleted"));
+        self.link(name).await?.ok_or_else(missing)
+    }
+
+    /// Every device of the namespace.
+    pub(super) async fn links(&self) -> Reply<Vec<Link>> {
+        let mut message = LinkMessage::default();
+        message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+        let answers = self.dump(RouteNetlinkMessage::GetLink(message)).await?;
+        Ok(answers
+            .into_iter()
+            .filter_map(|answer| match answer {
+                RouteNetlinkMessage::NewLink(message) => Some(message.into()),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Makes device `name` and gives it the attributes that the kernel takes for existing devices
+    /// only, its alias among them. Both go in one call, so that no crash of netd's can leave a
+    /// device that nobody owns.
+    pub(super) async fn make(
+        &self,
+        name: &InterfaceName,
+        attributes: Vec<LinkAttribute>,
+        then: Vec<LinkAttribute>,
+    ) -> Reply<()> {
+        let requests = [create(name, attributes), modify(named(name), then)];
+        let requests = requests.into_iter().map(|r| flagged(r, NLM_F_ACK)).collect();
+        let mut replies = self.ask(requests).await.into_iter();
+        let created = replies.next().unwrap_or(Err(Errno::EPIPE));
+        created?;
+        let modified = replies.next().unwrap_or(Err(Errno::EPIPE));
+        if modified.is_err() {
+            let request = RouteNetlinkMessage::DelLink(named(name)).into();
+            let _ = self.change(vec![request]).await;
+        }
+        modified.map(drop)
+    }
+
+    /// Removes the device with this index; it may be gone already.
+    pub(super) async fn remove(&self, index: u32) -> Reply<()> {
+        let request = RouteNetlinkMessage::DelLink(numbered(index)).into();
+        match self.change(vec![request]).await {
+            Err(Errno::ENODEV) => Ok(()),
+            result => result,
+        }
+    }
+}
+
+/// A message about the device called `name`.
+fn named(name: &InterfaceName) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::IfName(name.to_string()));
+    message
+}
+
+/// A message about the device with this index.
+pub(super) fn numbered(index: u32) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message
+}
+
+fn create(name: &InterfaceName, attributes: Vec<LinkAttribute>) -> Request {
+    let mut request = modify(named(name), attributes);
+    request.header.flags = NLM_F_CREATE | NLM_F_EXCL;
+    request
+}
+
+/// A request to change an existing device.
+pub(super) fn modify(mut message: LinkMessage, attributes: Vec<LinkAttribute>) -> Request {
+    message.attributes.extend(attributes);
+    RouteNetlinkMessage::NewLink(message).into()
+}
+
+/// A request to set a device up.
+pub(super) fn raise(index: u32) -> Request {
+    let mut message = numbered(index);
+    message.header.flags = LinkFlags::Up;
+    message.header.change_mask = LinkFlags::Up;
+    RouteNetlinkMessage::SetLink(message).into()
+}

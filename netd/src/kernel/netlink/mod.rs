@@ -1,0 +1,191 @@
+//! Netlink: devices, addresses, routes and traffic control, as verbs. The only user of rtnetlink.
+//!
+//! Sysctls that belong to a device are written by the calling thread, so the verbs for bridges and
+//! veths must run in the namespace that the handle was opened in; the agent only ever has one.
+
+mod addresses;
+mod bridges;
+mod events;
+mod host;
+mod link;
+mod observe;
+mod ownership;
+mod routes;
+mod tc;
+mod veths;
+
+pub use observe::LinkView;
+pub use tc::{EGRESS_BLOCK, INGRESS_BLOCK};
+
+use super::netns;
+use crate::error::{Error, Result};
+use futures_util::StreamExt;
+use nix::errno::Errno;
+use rtnetlink::{
+    packet_core::{
+        NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+    },
+    packet_route::RouteNetlinkMessage,
+    proto::ConnectionHandle,
+    sys::SocketAddr,
+};
+use std::{
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+    pin::pin,
+};
+use tokio::{runtime, sync::Mutex};
+
+/// A netlink socket in one network namespace. It keeps that namespace alive.
+#[derive(Debug)]
+pub struct Netlink {
+    connection: ConnectionHandle<RouteNetlinkMessage>,
+    namespace: Option<OwnedFd>,
+    /// The kernel runs one dump per socket and refuses a second one.
+    dumping: Mutex<()>,
+}
+
+/// What the kernel says: an answer or its error number.
+type Reply<T> = std::result::Result<T, Errno>;
+
+/// What goes to the kernel.
+type Request = NetlinkMessage<RouteNetlinkMessage>;
+
+impl Netlink {
+    /// A socket in the calling thread's namespace. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// `Kernel` where the socket is refused.
+    pub fn open() -> Result<Self> {
+        Self::connect(None).map_err(|e| unopened(&e))
+    }
+
+    /// A socket in `namespace`. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// `Kernel` where the namespace can't be entered or the socket is refused.
+    pub fn open_in(namespace: BorrowedFd<'_>) -> Result<Self> {
+        Self::open_after(namespace, || Ok(()))
+    }
+
+    /// A socket in `namespace`, opened by a thread that does `work` in there first.
+    fn open_after(
+        namespace: BorrowedFd<'_>,
+        work: impl FnOnce() -> Result<()> + Send,
+    ) -> Result<Self> {
+        let runtime = runtime::Handle::current();
+        let copy = namespace.try_clone_to_owned().map_err(|e| unopened(&e))?;
+        netns::run_in(namespace, move || {
+            work()?;
+            let _entered = runtime.enter();
+            Self::connect(Some(copy)).map_err(|e| unopened(&e))
+        })?
+    }
+
+    fn connect(namespace: Option<OwnedFd>) -> io::Result<Self> {
+        let (mut connection, handle, _) = rtnetlink::proto::new_connection_with_socket::<
+            _,
+            rtnetlink::sys::TokioSocket,
+        >(rtnetlink::sys::protocols::NETLINK_ROUTE)?;
+        let socket = rtnetlink::sys::AsyncSocket::socket_mut(connection.socket_mut());
+        socket.set_netlink_get_strict_chk(true)?;
+        // So that an answer can be told from a connection that has ended.
+        connection.set_forward_ack(true);
+        connection.set_forward_done(true);
+        tokio::spawn(connection);
+        Ok(Self { connection: handle, namespace, dumping: Mutex::new(()) })
+    }
+
+    /// Sends changes in one go; the kernel makes them in order. The first refusal counts.
+    async fn change(&self, requests: Vec<Request>) -> Reply<()> {
+        let requests = requests.into_iter().map(|r| flagged(r, NLM_F_ACK)).collect();
+        self.ask(requests).await.into_iter().try_for_each(|reply| reply.map(drop))
+    }
+
+    /// Sends requests in one go and gives one answer for each, in order.
+    async fn ask(&self, requests: Vec<Request>) -> Vec<Reply<Option<RouteNetlinkMessage>>> {
+        let expected = requests.len();
+        let requests = requests.into_iter().map(|r| flagged(r, NLM_F_REQUEST));
+        let mut replies = Vec::with_capacity(expected);
+        if let Ok(answers) = self.connection.request_batch(requests, kernel()) {
+            let mut answers = pin!(answers);
+            while let Some(answer) = answers.next().await {
+                replies.extend(reply(answer.payload));
+            }
+        }
+        replies.resize(expected, Err(Errno::EPIPE));
+        replies
+    }
+
+    /// Everything of one kind, from one consistent moment.
+    async fn dump(&self, request: RouteNetlinkMessage) -> Reply<Vec<RouteNetlinkMessage>> {
+        let _alone = self.dumping.lock().await;
+        for _ in 0..DUMP_TRIES {
+            let request = flagged(request.clone().into(), NLM_F_REQUEST | NLM_F_DUMP);
+            if let Some(items) = self.dump_once(request).await? {
+                return Ok(items);
+            }
+        }
+        Err(Errno::EINTR)
+    }
+
+    /// One dump; none where things changed while it ran.
+    async fn dump_once(&self, request: Request) -> Reply<Option<Vec<RouteNetlinkMessage>>> {
+        let answers = self.connection.request(request, kernel()).map_err(|_| Errno::EPIPE)?;
+        let mut answers = pin!(answers);
+        let (mut items, mut consistent, mut end) = (Vec::new(), true, Err(Errno::EPIPE));
+        while let Some(answer) = answers.next().await {
+            consistent &= answer.header.flags & NLM_F_DUMP_INTR == 0;
+            match answer.payload {
+                NetlinkPayload::InnerMessage(item) => items.push(item),
+                NetlinkPayload::Done(done) => end = errno(done.code),
+                NetlinkPayload::Error(e) => end = errno(e.raw_code()),
+                _ => {}
+            }
+        }
+        end.map(|()| consistent.then_some(items))
+    }
+}
+
+fn reply(
+    payload: NetlinkPayload<RouteNetlinkMessage>,
+) -> Option<Reply<Option<RouteNetlinkMessage>>> {
+    match payload {
+        NetlinkPayload::InnerMessage(message) => Some(Ok(Some(message))),
+        NetlinkPayload::Error(e) => Some(errno(e.raw_code()).map(|()| None)),
+        _ => None,
+    }
+}
+
+fn errno(code: i32) -> Reply<()> {
+    if code == 0 { Ok(()) } else { Err(Errno::from_raw(code.saturating_neg())) }
+}
+
+fn flagged(mut request: Request, flags: u16) -> Request {
+    request.header.flags |= flags;
+    request
+}
+
+/// The kernel's own netlink address.
+fn kernel() -> SocketAddr {
+    SocketAddr::new(0, 0)
+}
+
+fn unopened(error: &io::Error) -> Error {
+    Error::kernel(format!("cannot open a netlink socket: {error}"))
+}
+
+/// Turns the kernel's refusal of `what` into the line that a person reads.
+fn refused(what: impl std::fmt::Display) -> impl FnOnce(Errno) -> Error {
+    move |errno| {
+        let why = match errno {
+            Errno::EPERM | Errno::EACCES => "permission denied; run netd as root".to_owned(),
+            Errno::EPIPE => "the netlink connection has ended; restart netd".to_owned(),
+            e => e.desc().to_lowercase(),
+        };
+        Error::kernel(format!("cannot {what}: {why}"))
+    }
+}
+
+/// How often a dump is tried again because things changed meanwhile.
+const DUMP_TRIES: usize = 32;

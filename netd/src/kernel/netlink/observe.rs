@@ -1,0 +1,179 @@
+//! The picture of the kernel's devices, addresses and routes, in the words of `state`.
+
+use super::{Netlink, Reply, addresses::Address, link::Link, ownership::Owner, refused};
+use crate::{
+    error::Result,
+    spec::name::{Id, InterfaceName, Mac},
+    state::{Bridge, Gateways, Host, Netns, Veth},
+};
+use futures_util::future::try_join_all;
+use ipnet::IpNet;
+use rtnetlink::packet_route::{
+    RouteNetlinkMessage,
+    nsid::{NsidAttribute, NsidMessage},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+/// What netlink can tell of a [`State`](crate::state::State), and of the host around it.
+#[derive(Clone, Debug, Default)]
+pub struct LinkView {
+    /// netd's bridges.
+    pub bridges: BTreeMap<InterfaceName, Bridge>,
+    /// netd's veths. One whose other side is in no known namespace shows `Netns(0)`; one that is
+    /// not bound to the shared blocks shows as down.
+    pub veths: BTreeMap<InterfaceName, Veth>,
+    /// Default routes of the known namespaces.
+    pub gateways: BTreeMap<Netns, Gateways>,
+    /// What is not netd's.
+    pub host: Host,
+    /// Names of the host's devices by index, without lo.
+    pub names: BTreeMap<u32, InterfaceName>,
+}
+
+/// A container's namespace, as seen from inside.
+struct Inside {
+    netns: Netns,
+    links: BTreeMap<u32, Link>,
+    addresses: Vec<Address>,
+    gateways: Gateways,
+}
+
+impl Netlink {
+    /// Reads the host's namespace and the given namespaces of containers.
+    ///
+    /// # Errors
+    /// `Kernel` where the kernel refuses to tell.
+    pub async fn observe_links(&self, containers: &BTreeMap<Netns, Self>) -> Result<LinkView> {
+        self.observe(containers).await.map_err(refused("read the state of the network"))
+    }
+
+    async fn observe(&self, containers: &BTreeMap<Netns, Self>) -> Reply<LinkView> {
+        let links = self.links().await?;
+        let addresses = self.addresses().await?;
+        let bound = self.bound().await?;
+        let insides = containers.iter().map(|(netns, handle)| handle.inside(*netns));
+        let insides = try_join_all(insides).await?;
+        let numbers = self.namespace_numbers(containers).await;
+        let gateways = insides.iter().map(|inside| (inside.netns, inside.gateways)).collect();
+        let insides: BTreeMap<i32, Inside> = insides
+            .into_iter()
+            .filter_map(|inside| Some((*numbers.get(&inside.netns)?, inside)))
+            .collect();
+        let names: BTreeMap<u32, InterfaceName> =
+            links.iter().filter_map(|link| Some((link.index, link.interface_name()?))).collect();
+        let host = self.host(&links, &addresses).await?;
+        let mut view = LinkView { gateways, host, names, ..LinkView::default() };
+        for link in &links {
+            let Some(name) = view.names.get(&link.index).cloned() else { continue };
+            match &link.owner {
+                Some(Owner::Network(id)) => {
+                    view.bridges.insert(name, bridge(id, link, &addresses));
+                }
+                Some(Owner::Endpoint(id)) => {
+                    let mut veth = veth(id, &name, link, &view.names, &insides);
+                    veth.up = link.up && bound.contains(&link.index);
+                    view.veths.insert(name, veth);
+                }
+                None => {}
+            }
+        }
+        Ok(view)
+    }
+
+    async fn inside(&self, netns: Netns) -> Reply<Inside> {
+        let links = self.links().await?;
+        Ok(Inside {
+            netns,
+            links: links.into_iter().map(|link| (link.index, link)).collect(),
+            addresses: self.addresses().await?,
+            gateways: self.gateways().await?,
+        })
+    }
+
+    /// The numbers by which this namespace knows the others, where it has met them.
+    async fn namespace_numbers(&self, containers: &BTreeMap<Netns, Self>) -> BTreeMap<Netns, i32> {
+        let known = containers.iter().filter_map(|(netns, handle)| {
+            Some((*netns, number_request(handle.namespace.as_ref()?)?))
+        });
+        let (namespaces, requests): (Vec<_>, Vec<_>) = known.unzip();
+        let replies = self.ask(requests).await;
+        namespaces
+            .into_iter()
+            .zip(replies)
+            .filter_map(|(netns, reply)| Some((netns, number(&reply.ok()??)?)))
+            .collect()
+    }
+}
+
+fn number_request(namespace: &OwnedFd) -> Option<super::Request> {
+    let mut message = NsidMessage::default();
+    let fd = u32::try_from(namespace.as_raw_fd()).ok()?;
+    message.attributes.push(NsidAttribute::Fd(fd));
+    Some(RouteNetlinkMessage::GetNsId(message).into())
+}
+
+fn number(answer: &RouteNetlinkMessage) -> Option<i32> {
+    let RouteNetlinkMessage::NewNsId(message) = answer else { return None };
+    message.attributes.iter().find_map(|attribute| match attribute {
+        NsidAttribute::Id(number) if *number >= 0 => Some(*number),
+        _ => None,
+    })
+}
+
+fn bridge(id: &Id, link: &Link, addresses: &[Address]) -> Bridge {
+    let addresses = assigned(link.index, addresses);
+    let needs_ipv6 = addresses.iter().any(|net| net.addr().is_ipv6());
+    // Without IPv6 addresses it has to be off; with some, on and routing.
+    let ipv6_as_needed = match link.forwards_ipv6 {
+        None => !needs_ipv6,
+        Some(forwards) => needs_ipv6 && forwards,
+    };
+    Bridge {
+        network: id.clone(),
+        mac: link.mac.unwrap_or(NO_MAC),
+        mtu: link.mtu,
+        up: link.up && link.forwards_ipv4 && ipv6_as_needed,
+        addresses,
+    }
+}
+
+/// A veth, down; a field that can't be told has a value that no wanted veth has.
+fn veth(
+    id: &Id,
+    name: &InterfaceName,
+    link: &Link,
+    names: &BTreeMap<u32, InterfaceName>,
+    insides: &BTreeMap<i32, Inside>,
+) -> Veth {
+    let master = link.master.and_then(|index| names.get(&index));
+    let mut veth = Veth {
+        endpoint: id.clone(),
+        bridge: master.unwrap_or(name).clone(),
+        mtu: link.mtu,
+        netns: Netns(0),
+        peer: name.clone(),
+        mac: NO_MAC,
+        addresses: BTreeSet::new(),
+        up: false,
+    };
+    let inside = link.peer_namespace.and_then(|number| insides.get(&number));
+    let peer = inside.and_then(|inside| Some((inside, inside.links.get(&link.peer?)?)));
+    if let Some((inside, peer)) = peer {
+        veth.netns = inside.netns;
+        veth.peer = peer.interface_name().unwrap_or_else(|| name.clone());
+        veth.mac = peer.mac.unwrap_or(NO_MAC);
+        veth.addresses = assigned(peer.index, &inside.addresses);
+        // Both sides should be equal; the one that differs from the wish is not known here.
+        veth.mtu = if peer.mtu == link.mtu { link.mtu } else { 0 };
+    }
+    veth
+}
+
+fn assigned(index: u32, addresses: &[Address]) -> BTreeSet<IpNet> {
+    addresses.iter().filter(|a| a.index == index && a.is_assigned()).map(|a| a.net).collect()
+}
+
+const NO_MAC: Mac = Mac([0; 6]);

@@ -1,0 +1,180 @@
+//! Routes: a container's default routes, and those of the host, which are only read.
+
+use super::{Netlink, Reply, Request, ownership::ROUTE_PROTOCOL, refused};
+use crate::{error::Result, state::Gateways};
+use ipnet::IpNet;
+use nix::errno::Errno;
+use rtnetlink::{
+    packet_core::{NLM_F_CREATE, NLM_F_REPLACE},
+    packet_route::{
+        AddressFamily, RouteNetlinkMessage,
+        route::{
+            RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+            RouteType,
+        },
+    },
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A unicast route of the main table, one per next hop.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    pub(super) destination: IpNet,
+    /// Index of the device it leaves by.
+    pub(super) device: u32,
+    pub(super) gateway: Option<IpAddr>,
+    /// It has a next hop, be it one of the other family.
+    pub(super) has_next_hop: bool,
+    /// The source address it prefers.
+    pub(super) source: Option<IpAddr>,
+    /// Smaller wins.
+    pub(super) metric: u32,
+}
+
+impl Netlink {
+    /// Sets this namespace's default routes to `gateways`; where there is none, the one that netd
+    /// set is removed. Default routes that others added stay.
+    ///
+    /// # Errors
+    /// `Kernel` where the kernel refuses: a gateway has to be on a connected subnet.
+    pub async fn set_gateways(&self, gateways: &Gateways) -> Result<()> {
+        let ipv4 = gateways.ipv4.map(IpAddr::V4);
+        let ipv6 = gateways.ipv6.map(IpAddr::V6);
+        self.set_gateway(AddressFamily::Inet, ipv4).await?;
+        self.set_gateway(AddressFamily::Inet6, ipv6).await
+    }
+
+    async fn set_gateway(&self, family: AddressFamily, gateway: Option<IpAddr>) -> Result<()> {
+        let mut message = main_table(family);
+        message.header.protocol = ROUTE_PROTOCOL;
+        let Some(address) = gateway else {
+            message.header.scope = RouteScope::NoWhere;
+            let request = RouteNetlinkMessage::DelRoute(message).into();
+            return match self.change(vec![request]).await {
+                // There is no such route, or no such family.
+                Ok(()) | Err(Errno::ESRCH | Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT) => Ok(()),
+                Err(e) => Err(refused("remove a container's default route")(e)),
+            };
+        };
+        message.attributes.push(RouteAttribute::Gateway(address.into()));
+        let mut request = Request::from(RouteNetlinkMessage::NewRoute(message));
+        request.header.flags = NLM_F_CREATE | NLM_F_REPLACE;
+        self.change(vec![request])
+            .await
+            .map_err(refused(format!("set a container's default route by {address}")))
+    }
+
+    /// The default routes that netd set in this namespace.
+    pub(super) async fn gateways(&self) -> Reply<Gateways> {
+        let mut gateways = Gateways::default();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            for route in self.routes(family, ROUTE_PROTOCOL).await? {
+                match route.gateway {
+                    _ if route.destination.prefix_len() != 0 => {}
+                    Some(IpAddr::V4(address)) => gateways.ipv4 = Some(address),
+                    Some(IpAddr::V6(address)) => gateways.ipv6 = Some(address),
+                    None => {}
+                }
+            }
+        }
+        Ok(gateways)
+    }
+
+    /// The unicast routes of the main table; `Unspec` stands for every protocol.
+    pub(super) async fn routes(
+        &self,
+        family: AddressFamily,
+        protocol: RouteProtocol,
+    ) -> Reply<Vec<Route>> {
+        let mut message = main_table(family);
+        message.header.protocol = protocol;
+        match self.dump(RouteNetlinkMessage::GetRoute(message)).await {
+            Ok(answers) => Ok(answers.iter().flat_map(parse).collect()),
+            // The kernel makes the table with the first route.
+            Err(Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT) => Ok(Vec::new()),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+fn main_table(family: AddressFamily) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = family;
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.kind = RouteType::Unicast;
+    message
+}
+
+fn parse(answer: &RouteNetlinkMessage) -> Vec<Route> {
+    match answer {
+        // A kernel that ignores the request's filter would send these too.
+        RouteNetlinkMessage::NewRoute(m)
+            if m.header.table == RouteHeader::RT_TABLE_MAIN
+                && m.header.kind == RouteType::Unicast =>
+        {
+            hops(m)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn hops(message: &RouteMessage) -> Vec<Route> {
+    let any = match message.header.address_family {
+        AddressFamily::Inet => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        AddressFamily::Inet6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        _ => return Vec::new(),
+    };
+    let Ok(destination) = IpNet::new(any, message.header.destination_prefix_length) else {
+        return Vec::new();
+    };
+    let mut route = Route {
+        destination,
+        device: 0,
+        gateway: None,
+        has_next_hop: false,
+        source: None,
+        metric: 0,
+    };
+    take(&mut route, &message.attributes);
+    let multipath = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::MultiPath(hops) => Some(hops),
+        _ => None,
+    });
+    let Some(hops) = multipath else { return vec![route] };
+    hops.iter()
+        .map(|hop| {
+            let mut route = Route { device: hop.interface_index, ..route.clone() };
+            take(&mut route, &hop.attributes);
+            route
+        })
+        .collect()
+}
+
+fn take(route: &mut Route, attributes: &[RouteAttribute]) {
+    for attribute in attributes {
+        match attribute {
+            RouteAttribute::Destination(address) => {
+                let prefix = route.destination.prefix_len();
+                let net = plain(address).and_then(|address| IpNet::new(address, prefix).ok());
+                route.destination = net.unwrap_or(route.destination);
+            }
+            RouteAttribute::Oif(index) => route.device = *index,
+            RouteAttribute::Gateway(address) => {
+                route.gateway = plain(address);
+                route.has_next_hop = true;
+            }
+            RouteAttribute::Via(_) => route.has_next_hop = true,
+            RouteAttribute::PrefSource(address) => route.source = plain(address),
+            RouteAttribute::Priority(metric) => route.metric = *metric,
+            _ => {}
+        }
+    }
+}
+
+fn plain(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(address) => Some(IpAddr::V4(*address)),
+        RouteAddress::Inet6(address) => Some(IpAddr::V6(*address)),
+        _ => None,
+    }
+}

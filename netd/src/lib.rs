@@ -1,0 +1,18 @@
+//! netd: the network of a container host, done in eBPF.
+//!
+//! `spec` turns untrusted input into valid types, `ipam`, `state` and `plan` are pure, `kernel` and
+//! `store` are the only modules with effects, `agent` joins them, `api` carries requests over the
+//! unix socket and `cli` is what people type. ARCHITECTURE.md draws the picture.
+
+pub mod agent;
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod desired;
+pub mod error;
+pub mod ipam;
+pub mod kernel;
+pub mod plan;
+pub mod spec;
+pub mod state;
+pub mod store;

@@ -1,0 +1,157 @@
+//! Registering containers: everything is reserved, nothing runs yet.
+
+use super::{attach::new_endpoint, input, made_up};
+use crate::api::protocol::{ContainerCreate, NetworkAttach};
+use crate::error::{Error, Result};
+use crate::spec::container::{Container, Endpoint, Mode, Source, Status};
+use crate::spec::name::{Id, Name};
+use crate::spec::network::{Driver, Network};
+use crate::spec::port::{PortHost, PortRequest, Published, allocate_ports};
+use crate::spec::{Spec, lowest_free, timestamp};
+use std::{collections::BTreeMap, net::IpAddr};
+
+impl Spec {
+    /// Registers the container that a request describes, with its addresses and host ports, and
+    /// returns its identity. `now` is in seconds since 1970.
+    ///
+    /// Ports are published through the gateway endpoint's network; a container that has none,
+    /// because it uses `host`, `none` or internal networks only, publishes nothing.
+    ///
+    /// # Errors
+    /// `Invalid` where the request makes no sense, `NotFound` for a network that does not exist,
+    /// `Conflict` where a name, an address or a port is taken.
+    pub fn create_container(
+        &mut self,
+        request: &ContainerCreate,
+        now: u64,
+        ports: &mut PortHost<'_>,
+    ) -> Result<Id> {
+        let container = self.new_container(request, now, ports).map_err(|error| {
+            let name = request.name.as_ref().map(|name| format!(" {name:?}"));
+            error.context(format!("cannot create container{}", name.unwrap_or_default()))
+        })?;
+        let id = container.id.clone();
+        self.containers.insert(id.clone(), container);
+        Ok(id)
+    }
+
+    /// The number that the next container gets in the dataplane.
+    pub(super) fn free_container_number(&self) -> u32 {
+        lowest_free(self.containers.values().map(|c| c.number))
+    }
+
+    fn new_container(
+        &self,
+        request: &ContainerCreate,
+        now: u64,
+        ports: &mut PortHost<'_>,
+    ) -> Result<Container> {
+        input::check_command(&request.command)?;
+        let id = Id::random();
+        let name = match &request.name {
+            Some(name) => self.check_container_name(name)?,
+            None => made_up::name(|name| self.containers.values().any(|c| c.name == name)),
+        };
+        let hostname = match &request.hostname {
+            Some(hostname) => input::parse_hostname(hostname)?,
+            None => id.short().to_owned(),
+        };
+        let (mode, endpoints) = self.attachments(&request.networks)?;
+        let mut container = Container {
+            id,
+            number: self.free_container_number(),
+            name,
+            hostname,
+            created: timestamp::rfc3339(now),
+            command: request.command.clone(),
+            source: Source::Run,
+            status: Status::Created,
+            mode,
+            endpoints,
+            mappings: request.publish.iter().map(|spec| spec.parse()).collect::<Result<_>>()?,
+            published: Vec::new(),
+            exposed: input::parse_exposed(&request.expose)?,
+            hosts: input::parse_hosts(&request.add_hosts, &self.host_gateways())?,
+            dns: input::parse_dns(&request.dns)?,
+            environment: input::parse_environment(&request.environment)?,
+            auto_remove: request.auto_remove,
+        };
+        container.published = self.publish(&container, request.publish_all, ports)?;
+        Ok(container)
+    }
+
+    fn check_container_name(&self, name: &str) -> Result<String> {
+        let name: Name = name.parse()?;
+        match self.containers.values().find(|c| c.name == name.as_str()) {
+            Some(holder) => Err(Error::conflict(format!(
+                "container name {name} is already in use by container {}; remove it or choose another --name",
+                holder.id.short()
+            ))),
+            None => Ok(name.to_string()),
+        }
+    }
+
+    fn attachments(&self, wanted: &[NetworkAttach]) -> Result<(Mode, BTreeMap<Id, Endpoint>)> {
+        let default = [NetworkAttach { network: DEFAULT_NETWORK.into(), ..Default::default() }];
+        let wanted = if wanted.is_empty() { &default } else { wanted };
+        let mut endpoints = BTreeMap::new();
+        for (index, attach) in wanted.iter().enumerate() {
+            let network = self.network(&attach.network)?;
+            let mode = match network.driver {
+                Driver::Bridge => Mode::Bridge,
+                Driver::Host => Mode::Host,
+                Driver::Null => Mode::None,
+            };
+            if mode != Mode::Bridge {
+                return check_alone(network, wanted).map(|()| (mode, BTreeMap::new()));
+            }
+            let endpoint = new_endpoint(self, network, attach, index)?;
+            if endpoints.insert(network.id.clone(), endpoint).is_some() {
+                return Err(Error::invalid(format!(
+                    "network {} is given twice; give each --network once",
+                    network.name
+                )));
+            }
+        }
+        Ok((Mode::Bridge, endpoints))
+    }
+
+    fn publish(
+        &self,
+        container: &Container,
+        publish_all: bool,
+        ports: &mut PortHost<'_>,
+    ) -> Result<Vec<Published>> {
+        let (v4, v6) = self.gateway_endpoint(container);
+        let Some((network, _)) = v4.or(v6) else { return Ok(Vec::new()) };
+        let request = PortRequest {
+            mappings: &container.mappings,
+            exposed: if publish_all { &container.exposed } else { &[] },
+            host_binding: network.options.host_binding,
+        };
+        allocate_ports(&request, &self.taken_ports(), ports)
+    }
+
+    /// What `host-gateway` stands for: the host's addresses on the default network.
+    fn host_gateways(&self) -> Vec<IpAddr> {
+        let default = self.networks.values().find(|n| n.name.as_str() == DEFAULT_NETWORK);
+        default.iter().flat_map(|network| network.pools.iter().map(|pool| pool.gateway)).collect()
+    }
+}
+
+/// `host` and `none` go with no other network, and have neither names nor addresses to give.
+fn check_alone(network: &Network, wanted: &[NetworkAttach]) -> Result<()> {
+    let name = &network.name;
+    match wanted {
+        [NetworkAttach { aliases, ip: None, ip6: None, .. }] if aliases.is_empty() => Ok(()),
+        [_] => Err(Error::invalid(format!(
+            "network {name} has no aliases and no addresses of its own; leave alias, ip and ip6 out"
+        ))),
+        _ => Err(Error::invalid(format!(
+            "network {name} can't be combined with another network; give it alone"
+        ))),
+    }
+}
+
+/// Where a container goes that names no network.
+const DEFAULT_NETWORK: &str = "bridge";

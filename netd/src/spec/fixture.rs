@@ -1,0 +1,96 @@
+//! What the tests of changes and views start from: a host and a spec with the predefined networks.
+
+use super::Spec;
+use super::name::Id;
+use super::network::NetworkContext;
+use super::port::PortHost;
+use crate::api::protocol::{ContainerCreate, NetworkAttach, NetworkConnect, NetworkCreate};
+use crate::error::Result;
+use crate::state::{Host, HostLink, HostRoute};
+
+/// 2026-01-02T03:04:05Z.
+pub(super) const NOW: u64 = 1_767_323_045;
+
+/// A host with one device, 10.0.0.1/24 and IPv6, and a default route.
+pub(super) fn host() -> Host {
+    let route = |destination: &str, on_link| HostRoute {
+        destination: destination.parse().unwrap(),
+        device: "eth0".parse().unwrap(),
+        on_link,
+        source: None,
+        metric: 0,
+    };
+    let link = HostLink { up: true, header: 14, enslaved: false, addresses: Vec::new() };
+    Host {
+        links: [("eth0".parse().unwrap(), link)].into(),
+        addresses: ["127.0.0.1", "::1", "10.0.0.1"].map(|a| a.parse().unwrap()).into(),
+        routes: vec![
+            route("10.0.0.0/24", true),
+            route("0.0.0.0/0", true),
+            route("10.50.0.0/16", false),
+        ],
+        resolvers: Vec::new(),
+    }
+}
+
+pub(super) fn context(host: &Host) -> NetworkContext<'_> {
+    NetworkContext { host, seed: [1, 2, 3, 4, 5], now: NOW }
+}
+
+pub(super) fn spec() -> Spec {
+    Spec::with_defaults(&context(&host())).unwrap()
+}
+
+/// A request for a network with nothing but a name.
+pub(super) fn named(name: &str) -> NetworkCreate {
+    NetworkCreate { name: name.into(), ..Default::default() }
+}
+
+pub(super) fn create(spec: &mut Spec, request: &NetworkCreate) -> Result<Id> {
+    spec.create_network(request, &context(&host()))
+}
+
+/// A request for a container on some networks.
+pub(super) fn container(name: &str, networks: &[&str]) -> ContainerCreate {
+    let attach = |n: &&str| NetworkAttach { network: n.to_string(), ..Default::default() };
+    ContainerCreate {
+        name: Some(name.into()),
+        networks: networks.iter().map(attach).collect(),
+        command: vec!["true".into()],
+        ..Default::default()
+    }
+}
+
+/// Registers a container on the host, where a process listens on port 22.
+pub(super) fn register(spec: &mut Spec, request: &ContainerCreate) -> Result<Id> {
+    let host = host();
+    let mut cursor = 40_000;
+    let mut probe = |_, port, _| match port {
+        22 => Err("address already in use".to_owned()),
+        _ => Ok(()),
+    };
+    let mut ports = PortHost {
+        addresses: &host.addresses,
+        ephemeral: (40_000, 40_999),
+        cursor: &mut cursor,
+        probe: &mut probe,
+    };
+    spec.create_container(request, NOW, &mut ports)
+}
+
+/// Registers and starts a container; its namespace's inode is its number.
+pub(super) fn run(spec: &mut Spec, name: &str, networks: &[&str]) -> Id {
+    start(spec, &container(name, networks))
+}
+
+pub(super) fn start(spec: &mut Spec, request: &ContainerCreate) -> Id {
+    let id = register(spec, request).unwrap();
+    let number = u64::from(spec.containers[&id].number);
+    spec.start_container(&id, 100, 1, number, NOW).unwrap();
+    id
+}
+
+pub(super) fn connect(spec: &mut Spec, network: &str, name: &str) -> Result<Id> {
+    let request = NetworkConnect { container: name.into(), ..Default::default() };
+    spec.connect(network, &request, None, NOW)
+}

@@ -1,0 +1,75 @@
+//! What should exist: networks, containers, endpoints and published ports, as types that can't be
+//! wrong. Everything here is pure; untrusted input becomes these types by parsing.
+
+pub mod change;
+pub mod container;
+#[cfg(test)]
+mod fixture;
+pub mod gateway;
+pub mod lookup;
+pub mod name;
+pub mod network;
+pub mod port;
+pub mod subnet;
+pub mod timestamp;
+pub mod view;
+
+use container::{Container, Endpoint, Status};
+use name::Id;
+use network::Network;
+use port::TakenPorts;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// Everything that the agent was told to provide.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Networks by identity; `bridge`, `host` and `none` are always among them.
+    pub networks: BTreeMap<Id, Network>,
+    /// Containers by identity.
+    pub containers: BTreeMap<Id, Container>,
+}
+
+impl Spec {
+    /// Containers that hold their addresses and ports: registered or running ones.
+    pub fn live(&self) -> impl Iterator<Item = &Container> {
+        self.containers.values().filter(|c| !matches!(c.status, Status::Exited { .. }))
+    }
+
+    /// The live attachments to a network, with their containers.
+    pub fn endpoints_on<'a>(
+        &'a self,
+        network: &'a Id,
+    ) -> impl Iterator<Item = (&'a Container, &'a Endpoint)> {
+        self.live().filter_map(move |c| c.endpoints.get(network).map(|endpoint| (c, endpoint)))
+    }
+
+    /// The addresses in use on a network.
+    #[must_use]
+    pub fn used_addresses(&self, network: &Id) -> BTreeSet<IpAddr> {
+        let addresses = |endpoint: &Endpoint| {
+            let v4 = endpoint.ipv4.map(IpAddr::V4);
+            v4.into_iter().chain(endpoint.ipv6.map(IpAddr::V6))
+        };
+        self.endpoints_on(network).flat_map(|(_, endpoint)| addresses(endpoint)).collect()
+    }
+
+    /// The host ports in use, with the names of the containers that hold them.
+    #[must_use]
+    pub fn taken_ports(&self) -> TakenPorts<'_> {
+        let mut taken = TakenPorts::default();
+        for container in self.live() {
+            container.published.iter().for_each(|p| taken.insert(p, &container.name));
+        }
+        taken
+    }
+}
+
+/// The lowest number from 1 up that is not among the used ones.
+fn lowest_free(used: impl Iterator<Item = u32>) -> u32 {
+    let used: BTreeSet<u32> = used.collect();
+    (1..=u32::MAX).find(|number| !used.contains(number)).unwrap_or(u32::MAX)
+}

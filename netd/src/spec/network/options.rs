@@ -1,0 +1,140 @@
+//! The `-o` options of a bridge network, under Docker's keys.
+
+use super::NetworkOptions;
+use crate::error::{Error, Result};
+use crate::spec::name::InterfaceName;
+use std::{collections::BTreeMap, net::IpAddr};
+
+impl NetworkOptions {
+    /// What a network has of which no option is given.
+    #[must_use]
+    pub fn defaults(bridge: InterfaceName) -> Self {
+        Self { bridge, mtu: DEFAULT_MTU, icc: true, masquerade: true, host_binding: None }
+    }
+
+    /// Reads the options; `bridge` is the device name of a network that is given none.
+    ///
+    /// # Errors
+    /// `Invalid` for a key that is not known and for a value that the key can't have.
+    pub fn parse(
+        given: &BTreeMap<String, String>,
+        bridge: InterfaceName,
+        ipv6: bool,
+    ) -> Result<Self> {
+        let mut options = Self::defaults(bridge);
+        for (key, value) in given {
+            options
+                .set(key, value, ipv6)
+                .map_err(|error| error.context(format!("option {key}={value}")))?;
+        }
+        Ok(options)
+    }
+
+    fn set(&mut self, key: &str, value: &str, ipv6: bool) -> Result<()> {
+        match key {
+            BRIDGE_NAME => self.bridge = value.parse()?,
+            MTU => self.mtu = parse_mtu(value, ipv6)?,
+            ICC => self.icc = parse_bool(value)?,
+            MASQUERADE => self.masquerade = parse_bool(value)?,
+            HOST_BINDING => self.host_binding = parse_host_binding(value)?,
+            _ => {
+                return Err(Error::invalid(format!(
+                    "unknown key; the known ones are {BRIDGE_NAME}, {MTU}, {ICC}, {MASQUERADE} and {HOST_BINDING}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_mtu(value: &str, ipv6: bool) -> Result<u32> {
+    let least = if ipv6 { LEAST_MTU_V6 } else { LEAST_MTU };
+    match value.parse() {
+        Ok(mtu) if (least..=MOST_MTU).contains(&mtu) => Ok(mtu),
+        _ => Err(Error::invalid(format!(
+            "an MTU{} is a number from {least} to {MOST_MTU}",
+            if ipv6 { " with IPv6" } else { "" }
+        ))),
+    }
+}
+
+/// The spellings that Docker takes.
+fn parse_bool(value: &str) -> Result<bool> {
+    match value {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(Error::invalid("the value is neither true nor false")),
+    }
+}
+
+/// 0.0.0.0 means all addresses of both families, as no binding does.
+fn parse_host_binding(value: &str) -> Result<Option<IpAddr>> {
+    let address: IpAddr =
+        value.parse().map_err(|_| Error::invalid("the value is not an IP address"))?;
+    Ok(Some(address).filter(|a| !(a.is_ipv4() && a.is_unspecified())))
+}
+
+pub(super) const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
+const MTU: &str = "com.docker.network.driver.mtu";
+const ICC: &str = "com.docker.network.bridge.enable_icc";
+const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
+const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
+
+const DEFAULT_MTU: u32 = 1500;
+/// The least that IPv4 asks for (RFC 791).
+const LEAST_MTU: u32 = 68;
+/// The least that IPv6 asks for (RFC 8200).
+const LEAST_MTU_V6: u32 = 1280;
+/// The largest IP packet.
+const MOST_MTU: u32 = 65_535;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(key: &str, value: &str, ipv6: bool) -> Result<NetworkOptions> {
+        let given = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        NetworkOptions::parse(&given, "nd-x".parse().unwrap(), ipv6)
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        assert_eq!(parse(BRIDGE_NAME, "br0", false).unwrap().bridge.as_str(), "br0");
+        assert_eq!(parse(MTU, "9000", false).unwrap().mtu, 9000);
+        assert!(!parse(ICC, "false", false).unwrap().icc);
+        assert!(!parse(MASQUERADE, "0", false).unwrap().masquerade);
+        let local = Some("127.0.0.1".parse().unwrap());
+        assert_eq!(parse(HOST_BINDING, "127.0.0.1", false).unwrap().host_binding, local);
+        assert_eq!(parse(HOST_BINDING, "0.0.0.0", false).unwrap().host_binding, None);
+        let defaults = NetworkOptions::defaults("nd-x".parse().unwrap());
+        assert_eq!(parse(ICC, "true", false).unwrap(), defaults);
+    }
+
+    #[test]
+    fn wrong_values_are_refused_and_named() {
+        for (key, value) in [
+            (BRIDGE_NAME, "a/b"),
+            (BRIDGE_NAME, ""),
+            (MTU, "67"),
+            (MTU, "65536"),
+            (MTU, "big"),
+            (ICC, "maybe"),
+            (MASQUERADE, ""),
+            (HOST_BINDING, "localhost"),
+        ] {
+            let error = parse(key, value, false).unwrap_err();
+            assert!(error.message.starts_with(&format!("option {key}={value}: ")), "{error}");
+        }
+        assert!(parse(MTU, "1279", true).is_err());
+        assert!(parse(MTU, "1280", true).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_key_is_answered_with_the_known_ones() {
+        let error = parse("com.docker.network.bridge.enable_ic", "true", false).unwrap_err();
+        assert!(error.message.contains("unknown key"));
+        for key in [BRIDGE_NAME, MTU, ICC, MASQUERADE, HOST_BINDING] {
+            assert!(error.message.contains(key));
+        }
+    }
+}

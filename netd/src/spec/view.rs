@@ -1,0 +1,177 @@
+//! Networks and containers as `inspect` and `ps` show them: Docker's JSON.
+
+use super::Spec;
+use super::container::{Container, Endpoint, Mode, Status};
+use super::network::{Driver, Network};
+use super::subnet::Pool;
+use crate::api::protocol::{
+    ContainerInspect, EndpointInspect, Ipam, IpamConfig, NetworkContainer, NetworkInspect,
+    PortBinding,
+};
+use std::{collections::BTreeMap, net::IpAddr, path::Path};
+
+/// A network with the containers that run on it.
+#[must_use]
+pub fn network_inspect(spec: &Spec, network: &Network) -> NetworkInspect {
+    let running = |c: &Container| matches!(c.status, Status::Running { .. });
+    NetworkInspect {
+        name: network.name.to_string(),
+        id: network.id.to_string(),
+        created: network.created.clone(),
+        scope: "local".into(),
+        driver: driver(network.driver).into(),
+        enable_ipv4: network.pool_v4().is_some(),
+        enable_ipv6: network.pool_v6().is_some(),
+        ipam: Ipam {
+            driver: "default".into(),
+            config: network.pools.iter().map(ipam_config).collect(),
+        },
+        internal: network.internal,
+        containers: spec
+            .endpoints_on(&network.id)
+            .filter(|(container, _)| running(container))
+            .map(|(c, endpoint)| (c.id.to_string(), network_container(network, c, endpoint)))
+            .collect(),
+        options: network.driver_options.clone(),
+        labels: network.labels.clone(),
+    }
+}
+
+/// A container with its attachments and ports; `directory` is where its files are. One that has
+/// ended shows its networks without addresses: they are free for others.
+#[must_use]
+pub fn container_inspect(spec: &Spec, container: &Container, directory: &Path) -> ContainerInspect {
+    let (status, pid, started, exit_code) = match container.status {
+        Status::Created => ("created", 0, 0, 0),
+        Status::Running { pid, started, .. } => ("running", pid, started, 0),
+        Status::Exited { code } => ("exited", 0, 0, code),
+    };
+    ContainerInspect {
+        id: container.id.to_string(),
+        name: container.name.clone(),
+        hostname: container.hostname.clone(),
+        created: container.created.clone(),
+        command: container.command.clone(),
+        status: status.into(),
+        pid,
+        started,
+        exit_code,
+        mode: mode(container.mode).into(),
+        networks: container
+            .endpoints
+            .iter()
+            .filter_map(|(id, endpoint)| spec.networks.get(id).map(|network| (network, endpoint)))
+            .map(|(n, e)| (n.name.to_string(), endpoint_inspect(n, e, status != "exited")))
+            .collect(),
+        ports: ports(container),
+        hosts: container.hosts.clone(),
+        dns: container.dns.clone(),
+        directory: directory.to_path_buf(),
+        auto_remove: container.auto_remove,
+    }
+}
+
+fn driver(driver: Driver) -> &'static str {
+    match driver {
+        Driver::Bridge => "bridge",
+        Driver::Host => "host",
+        Driver::Null => "null",
+    }
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Bridge => "bridge",
+        Mode::Host => "host",
+        Mode::None => "none",
+    }
+}
+
+fn ipam_config(pool: &Pool) -> IpamConfig {
+    IpamConfig {
+        subnet: pool.subnet.to_string(),
+        gateway: pool.gateway.to_string(),
+        ip_range: pool.range.map(|range| range.to_string()),
+        auxiliary_addresses: pool
+            .auxiliary
+            .iter()
+            .map(|(name, address)| (name.clone(), address.to_string()))
+            .collect(),
+    }
+}
+
+fn network_container(
+    network: &Network,
+    container: &Container,
+    endpoint: &Endpoint,
+) -> NetworkContainer {
+    let cidr = |address: Option<IpAddr>, pool: Option<&Pool>| match address {
+        Some(address) => format!("{address}/{}", prefix(pool)),
+        None => String::new(),
+    };
+    NetworkContainer {
+        name: container.name.clone(),
+        endpoint_id: endpoint.id.to_string(),
+        mac_address: endpoint.mac.to_string(),
+        ipv4_address: cidr(endpoint.ipv4.map(IpAddr::V4), network.pool_v4()),
+        ipv6_address: cidr(endpoint.ipv6.map(IpAddr::V6), network.pool_v6()),
+    }
+}
+
+fn endpoint_inspect(network: &Network, endpoint: &Endpoint, live: bool) -> EndpointInspect {
+    let (v4, v6) = (network.pool_v4(), network.pool_v6());
+    let v4 = v4.filter(|_| live && endpoint.ipv4.is_some());
+    let v6 = v6.filter(|_| live && endpoint.ipv6.is_some());
+    let gateway = |pool: Option<&Pool>| pool.filter(|_| !network.internal).map(|p| p.gateway);
+    EndpointInspect {
+        network_id: network.id.to_string(),
+        endpoint_id: endpoint.id.to_string(),
+        mac_address: endpoint.mac.to_string(),
+        ip_address: endpoint.ipv4.filter(|_| live),
+        ip_prefix_len: prefix(v4),
+        gateway: gateway(v4).and_then(|gateway| match gateway {
+            IpAddr::V4(gateway) => Some(gateway),
+            IpAddr::V6(_) => None,
+        }),
+        global_ipv6_address: endpoint.ipv6.filter(|_| live),
+        global_ipv6_prefix_len: prefix(v6),
+        ipv6_gateway: gateway(v6).and_then(|gateway| match gateway {
+            IpAddr::V6(gateway) => Some(gateway),
+            IpAddr::V4(_) => None,
+        }),
+        aliases: endpoint.aliases.iter().map(ToString::to_string).collect(),
+        interface: endpoint.ifname.to_string(),
+        host_interface: endpoint.veth.to_string(),
+    }
+}
+
+fn prefix(pool: Option<&Pool>) -> u8 {
+    pool.map_or(0, |pool| pool.subnet.prefix_len())
+}
+
+/// What is published, and what is only exposed: by `--expose`, or by a publish spec that has no
+/// effect. The host's own namespace and an ended container have nothing to show.
+fn ports(container: &Container) -> BTreeMap<String, Vec<PortBinding>> {
+    let mut ports: BTreeMap<String, Vec<PortBinding>> = BTreeMap::new();
+    if container.mode != Mode::Bridge || matches!(container.status, Status::Exited { .. }) {
+        return ports;
+    }
+    for (port, protocol) in &container.exposed {
+        ports.entry(format!("{port}/{protocol}")).or_default();
+    }
+    for mapping in &container.mappings {
+        for port in mapping.container.0..=mapping.container.1 {
+            ports.entry(format!("{port}/{}", mapping.protocol)).or_default();
+        }
+    }
+    for published in &container.published {
+        let binding = PortBinding { host_ip: published.address, host_port: published.host };
+        let key = format!("{}/{}", published.container, published.protocol);
+        ports.entry(key).or_default().push(binding);
+    }
+    ports.values_mut().for_each(|bindings| bindings.sort_unstable());
+    ports
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+//! What must survive the agent and a reboot: networks, containers and what was made up for this
+//! host, in one transactional file; and the directories that belong to containers.
+
+use crate::error::{Error, Result};
+use crate::spec::{Spec, name::Id};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// The file that remembers.
+pub struct Store {
+    directory: PathBuf,
+    database: Database,
+}
+
+/// What was remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Networks and containers; empty at the first start.
+    pub spec: Spec,
+    /// Forty random bits for this host's own IPv6 subnets; none at the first start.
+    pub seed: Option<[u8; 5]>,
+    /// The boot that containers ran in; none at the first start.
+    pub boot: Option<String>,
+}
+
+impl Store {
+    /// Opens the store in `directory`, which is made where it is missing. A file that makes no
+    /// sense is set aside and a new one begun: the start goes on, with nothing open. The third
+    /// value is the sentence that says so.
+    ///
+    /// # Errors
+    /// The directory can't be made or written.
+    pub fn open(directory: &Path) -> Result<(Self, Remembered, Option<String>)> {
+        make_directory(directory)?;
+        let path = directory.join(FILE);
+        let first = match open_and_read(&path) {
+            Ok((database, remembered)) => {
+                return Ok((Self { directory: directory.into(), database }, remembered, None));
+            }
+            Err(error) => error,
+        };
+        let aside = set_aside(&path)?;
+        let (database, remembered) = open_and_read(&path)?;
+        let problem = format!("{first}; moved to {} and started anew", aside.display());
+        Ok((Self { directory: directory.into(), database }, remembered, Some(problem)))
+    }
+
+    /// Remembers what `after` says in place of `before`, in one transaction that is on disk when
+    /// this returns.
+    ///
+    /// # Errors
+    /// The file can't be written; nothing is changed then.
+    pub fn save(&self, before: &Spec, after: &Spec) -> Result<()> {
+        self.write(|transaction| {
+            replace(transaction, NETWORKS, &before.networks, &after.networks)?;
+            replace(transaction, CONTAINERS, &before.containers, &after.containers)
+        })
+    }
+
+    /// Remembers what was made up for this host, and the boot that containers run in.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn save_host(&self, seed: [u8; 5], boot: &str) -> Result<()> {
+        self.write(|transaction| {
+            let mut meta = transaction.open_table(META)?;
+            meta.insert("seed", seed.as_slice())?;
+            meta.insert("boot", boot.as_bytes())?;
+            Ok(())
+        })
+    }
+
+    /// Where a container's log and the files that it sees are.
+    #[must_use]
+    pub fn container_directory(&self, id: &Id) -> PathBuf {
+        self.directory.join("containers").join(id.as_str())
+    }
+
+    /// Makes a container's directory, for root only.
+    ///
+    /// # Errors
+    /// The directory can't be made.
+    pub fn make_container_directory(&self, id: &Id) -> Result<()> {
+        make_directory(&self.container_directory(id))
+    }
+
+    /// Removes a container's directory and what is in it.
+    ///
+    /// # Errors
+    /// Something in it can't be removed.
+    pub fn remove_container_directory(&self, id: &Id) -> Result<()> {
+        let path = self.container_directory(id);
+        match fs::remove_dir_all(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(Error::internal(format!("cannot remove {}: {e}", path.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The exit code that a container's own supervisor left, if it did.
+    #[must_use]
+    pub fn exit_code(&self, id: &Id) -> Option<i32> {
+        let text = fs::read_to_string(self.container_directory(id).join("exit")).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// Forgets everything, and removes the directory unless others left something in it.
+    ///
+    /// # Errors
+    /// Something can't be removed; the rest is removed all the same.
+    pub fn remove(&self) -> Result<()> {
+        let gone = |result: io::Result<()>| match result {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::internal(format!(
+                "cannot empty state directory {}: {e}",
+                self.directory.display()
+            ))),
+            _ => Ok(()),
+        };
+        let containers = gone(fs::remove_dir_all(self.directory.join("containers")));
+        let files = [FILE, LOCK].map(|file| gone(fs::remove_file(self.directory.join(file))));
+        // Not empty where a damaged file was set aside.
+        let _ = fs::remove_dir(&self.directory);
+        files.into_iter().chain([containers]).collect()
+    }
+
+    fn write(&self, edit: impl FnOnce(&WriteTransaction) -> Outcome<()>) -> Result<()> {
+        let commit = || -> Outcome<()> {
+            let transaction = self.database.begin_write()?;
+            edit(&transaction)?;
+            Ok(transaction.commit()?)
+        };
+        commit().map_err(|e| {
+            Error::internal(format!("cannot write {}: {e}", self.directory.join(FILE).display()))
+        })
+    }
+}
+
+/// redb has an error type per verb; only their words matter here.
+type Outcome<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// A damaged file may also make the database panic, which counts as an error here.
+fn open_and_read(path: &Path) -> Result<(Database, Remembered)> {
+    let attempt = || -> Outcome<(Database, Remembered)> {
+        let database = Database::create(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        let remembered = read(&database)?;
+        Ok((database, remembered))
+    };
+    let why = match catch_unwind(AssertUnwindSafe(attempt)) {
+        Ok(Ok(opened)) => return Ok(opened),
+        Ok(Err(e)) => e.to_string(),
+        Err(_) => "its structure is damaged".into(),
+    };
+    Err(Error::internal(format!("cannot read {}: {}", path.display(), why.replace('\n', ", "))))
+}
+
+fn read(database: &Database) -> Outcome<Remembered> {
+    let transaction = database.begin_write()?;
+    // Opening a table for writing makes it; reading one that was never made is an error.
+    let networks = read_table(&transaction, NETWORKS)?;
+    let containers = read_table(&transaction, CONTAINERS)?;
+    transaction.open_table(META)?;
+    transaction.commit()?;
+    let meta = database.begin_read()?.open_table(META)?;
+    let seed = meta.get("seed")?.map(|v| <[u8; 5]>::try_from(v.value())).transpose()?;
+    let boot = meta.get("boot")?.map(|v| String::from_utf8(v.value().into())).transpose()?;
+    Ok(Remembered { spec: Spec { networks, containers }, seed, boot })
+}
+
+fn read_table<T: DeserializeOwned>(
+    transaction: &WriteTransaction,
+    definition: Table,
+) -> Outcome<BTreeMap<Id, T>> {
+    let table = transaction.open_table(definition)?;
+    let mut found = BTreeMap::new();
+    for row in table.iter()? {
+        let (key, value) = row?;
+        found.insert(key.value().parse()?, serde_json::from_slice(value.value())?);
+    }
+    Ok(found)
+}
+
+/// Writes only the rows that differ.
+fn replace<T: Serialize + PartialEq>(
+    transaction: &WriteTransaction,
+    definition: Table,
+    before: &BTreeMap<Id, T>,
+    after: &BTreeMap<Id, T>,
+) -> Outcome<()> {
+    let mut table = transaction.open_table(definition)?;
+    for id in before.keys().filter(|id| !after.contains_key(id)) {
+        table.remove(id.as_str())?;
+    }
+    for (id, value) in after.iter().filter(|(id, value)| before.get(id) != Some(value)) {
+        table.insert(id.as_str(), serde_json::to_vec(value)?.as_slice())?;
+    }
+    Ok(())
+}
+
+fn set_aside(path: &Path) -> Result<PathBuf> {
+    let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos());
+    let aside = path.with_extension(format!("redb.damaged-{now}"));
+    fs::rename(path, &aside).map_err(|e| {
+        Error::internal(format!("cannot set {} aside: {e}; move it away by hand", path.display()))
+    })?;
+    Ok(aside)
+}
+
+/// Makes a directory for root only, and those above it, where they are missing.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn make_directory(path: &Path) -> Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| Error::kernel(format!("cannot make directory {}: {e}", path.display())))
+}
+
+/// JSON by identity.
+type Table = TableDefinition<'static, &'static str, &'static [u8]>;
+
+/// The file in a state directory that keeps a second agent out.
+pub const LOCK: &str = "lock";
+const FILE: &str = "state.redb";
+const NETWORKS: Table = TableDefinition::new("networks");
+const CONTAINERS: Table = TableDefinition::new("containers");
+const META: Table = TableDefinition::new("meta");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::samples::{container, network, spec};
+
+    #[test]
+    fn what_was_saved_is_read_back_after_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let (web, db) = (network("web", 1, true), network("db", 2, false));
+        let (store, remembered, problem) = Store::open(directory.path()).unwrap();
+        assert_eq!((remembered, problem), (Remembered::default(), None));
+        let both = spec([web, db.clone()], [container(1)]);
+        let one = spec([db], [container(1), container(2)]);
+        store.save(&Spec::default(), &both).unwrap();
+        store.save(&both, &one).unwrap();
+        store.save_host([1, 2, 3, 4, 5], "boot").unwrap();
+        drop(store);
+        let (_store, remembered, problem) = Store::open(directory.path()).unwrap();
+        assert_eq!(problem, None);
+        assert_eq!(remembered.spec, one);
+        assert_eq!(remembered.seed, Some([1, 2, 3, 4, 5]));
+        assert_eq!(remembered.boot.as_deref(), Some("boot"));
+    }
+
+    /// Damages the file of a store that holds a network, and opens it again.
+    fn damaged(damage: impl FnOnce(&Path)) -> (tempfile::TempDir, Remembered, Option<String>) {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, ..) = Store::open(directory.path()).unwrap();
+        store.save(&Spec::default(), &spec([network("web", 1, false)], [])).unwrap();
+        drop(store);
+        damage(&directory.path().join(FILE));
+        let (_store, remembered, problem) = Store::open(directory.path()).unwrap();
+        (directory, remembered, problem)
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_and_nothing_is_open() {
+        let garbage = |path: &Path| fs::write(path, b"no database").unwrap();
+        let truncated = |path: &Path| {
+            fs::File::options().write(true).open(path).unwrap().set_len(5000).unwrap();
+        };
+        let overwritten = |path: &Path| {
+            let length = fs::metadata(path).unwrap().len();
+            fs::write(path, vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
+        };
+        for damage in [&garbage as &dyn Fn(&Path), &truncated, &overwritten] {
+            let (directory, remembered, problem) = damaged(damage);
+            assert_eq!(remembered, Remembered::default());
+            assert!(problem.unwrap().contains("damaged-"));
+            let aside = fs::read_dir(directory.path()).unwrap().filter(|entry| {
+                entry.as_ref().unwrap().file_name().to_string_lossy().contains("damaged-")
+            });
+            assert_eq!(aside.count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_row_that_makes_no_sense_is_damage() {
+        let (_directory, remembered, problem) = damaged(|path| {
+            let database = Database::create(path).unwrap();
+            let transaction = database.begin_write().unwrap();
+            transaction.open_table(NETWORKS).unwrap().insert("x", b"{".as_slice()).unwrap();
+            transaction.commit().unwrap();
+        });
+        assert_eq!(remembered, Remembered::default());
+        assert!(problem.unwrap().contains("invalid id"));
+    }
+
+    #[test]
+    fn container_directories_are_private_and_go_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, ..) = Store::open(&directory.path().join("state")).unwrap();
+        let id = Id::random();
+        store.make_container_directory(&id).unwrap();
+        let path = store.container_directory(&id);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(store.exit_code(&id), None);
+        fs::write(path.join("exit"), "137\n").unwrap();
+        assert_eq!(store.exit_code(&id), Some(137));
+        store.remove_container_directory(&id).unwrap();
+        store.remove_container_directory(&id).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn removing_the_store_leaves_nothing_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        for others in [false, true] {
+            let path = directory.path().join("state");
+            let (store, ..) = Store::open(&path).unwrap();
+            store.make_container_directory(&Id::random()).unwrap();
+            if others {
+                fs::write(path.join("notes"), "").unwrap();
+            }
+            store.remove().unwrap();
+            let left: Vec<_> = fs::read_dir(&path).map(Iterator::collect).unwrap_or_default();
+            assert_eq!(left.len(), usize::from(others));
+            assert_eq!(path.exists(), others);
+        }
+    }
+}

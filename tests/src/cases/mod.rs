@@ -1,0 +1,185 @@
+//! The case table: one row a rule. Each row runs on bytes in memory and in the kernel, and both
+//! must give the same verdict, the same bytes and the same flows.
+
+mod container_in;
+mod container_out;
+mod uplink_in;
+mod uplink_out;
+
+use crate::{
+    frame::{Body, Frame},
+    world::{Container, ROUTER_MAC, UPLINK, UPLINK_MAC, World},
+};
+use netd_common::{
+    abi::{Flow, FlowKey, Published},
+    conntrack::State,
+    flow::{End, masqueraded_flow, published_flow, published_port},
+    verdict::{Delivery, Hop, Rewrite, Routed, Side, Verdict},
+};
+use std::net::IpAddr;
+
+/// Where a packet meets a program.
+#[derive(Clone, Copy, Debug)]
+pub enum Hook {
+    /// A container sends it.
+    ContainerOut(Container),
+    /// The kernel is about to send it to a container; it came in by this device.
+    ContainerIn(Container, u32),
+    /// It comes in by the uplink.
+    UplinkIn,
+    /// It goes out by the uplink; it came in by this device.
+    UplinkOut(u32),
+}
+
+impl Hook {
+    /// Interface index of the device that the program is on.
+    #[must_use]
+    pub fn ifindex(self) -> u32 {
+        match self {
+            Self::ContainerOut(container) | Self::ContainerIn(container, _) => container.ifindex(),
+            Self::UplinkIn | Self::UplinkOut(_) => UPLINK,
+        }
+    }
+
+    /// Interface index of the device that the packet came in by.
+    #[must_use]
+    pub fn ingress(self) -> u32 {
+        match self {
+            Self::ContainerOut(container) => container.ifindex(),
+            Self::UplinkIn => UPLINK,
+            Self::ContainerIn(_, ingress) | Self::UplinkOut(ingress) => ingress,
+        }
+    }
+}
+
+/// One row.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What it shows, as a sentence.
+    pub name: String,
+    /// Where the packet meets a program.
+    pub hook: Hook,
+    /// The tables before.
+    pub world: World,
+    /// The packet.
+    pub packet: Vec<u8>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The packet afterwards.
+    pub out: Vec<u8>,
+    /// All flows afterwards.
+    pub flows: Vec<(FlowKey, State)>,
+}
+
+impl Case {
+    /// A row whose packet is not changed and opens nothing.
+    fn new(name: impl Into<String>, hook: Hook, packet: Vec<u8>, verdict: Verdict) -> Self {
+        let out = packet.clone();
+        let (name, world) = (name.into(), World::standard());
+        Self { name, hook, world, packet, verdict, out, flows: Vec::new() }
+    }
+
+    fn world(mut self, change: impl FnOnce(&mut World)) -> Self {
+        change(&mut self.world);
+        self
+    }
+
+    fn out(mut self, out: Vec<u8>) -> Self {
+        self.out = out;
+        self
+    }
+
+    fn flows(mut self, flows: &[(FlowKey, State)]) -> Self {
+        self.flows = flows.to_vec();
+        self
+    }
+}
+
+/// Every row.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    let parts =
+        [container_out::cases(), container_in::cases(), uplink_in::cases(), uplink_out::cases()];
+    parts.into_iter().flatten().collect()
+}
+
+/// A packet from one container to an address, sent to its gateway or straight to `mac`.
+fn from(container: Container, mac: [u8; 6], to: IpAddr, body: Body) -> Frame {
+    let own = if to.is_ipv4() { container.v4() } else { container.v6() };
+    Frame::new((container.mac(), mac), own, to, body)
+}
+
+/// A packet from outside, as the uplink gets it.
+fn from_outside(source: IpAddr, to: IpAddr, body: Body) -> Frame {
+    Frame::new((ROUTER_MAC, UPLINK_MAC), source, to, body)
+}
+
+/// A packet that leaves by the uplink.
+fn leaving(source: IpAddr, to: IpAddr, body: Body) -> Frame {
+    Frame::new((UPLINK_MAC, ROUTER_MAC), source, to, body)
+}
+
+fn end(address: IpAddr, port: u16) -> End {
+    End { address: address.into(), port: port.to_be_bytes() }
+}
+
+/// The slot of the table's publications.
+const PUBLISHED_SLOT: u32 = 50;
+
+/// Publishes `host` towards a container's port.
+fn publish(world: &mut World, host: End, protocol: u8, container: Container, port: u16) {
+    let address = if host.address.is_v4() { container.v4() } else { container.v6() };
+    let published = Published {
+        address: address.into(),
+        network: container.network,
+        container: container.number,
+        slot: PUBLISHED_SLOT,
+        port: port.to_be_bytes(),
+        pad: [0; 2],
+    };
+    world.published.insert(published_port(host, protocol), published);
+}
+
+/// A flow's record, `age` seconds after its last packet.
+fn record(world: &World, container: Container, peer: End, state: State, age: u64) -> Flow {
+    Flow {
+        last_seen: world.now - age * 1_000_000_000,
+        peer: peer.address,
+        ifindex: container.ifindex(),
+        slot: container.slot(),
+        generation: 0,
+        peer_port: peer.port,
+        mac: container.mac(),
+        gateway_mac: container.gateway_mac(),
+        state: state as u8,
+        pad: 0,
+        rest: 0,
+    }
+}
+
+/// Enters a flow where its state belongs.
+fn enter(world: &mut World, key: FlowKey, flow: Flow) {
+    let unreplied = flow.state == State::Unreplied as u8;
+    let place = if unreplied { &mut world.unreplied } else { &mut world.flows };
+    place.insert(key, flow);
+}
+
+/// The verdict that delivers to a container of another segment, addressed to `to`.
+fn delivered(container: Container, to: End) -> Verdict {
+    let rewrite = Rewrite { side: Side::Destination, address: to.address, port: to.port };
+    Verdict::Deliver(Delivery {
+        ifindex: container.ifindex(),
+        mac: container.mac(),
+        routed: Some(Routed { mac: container.gateway_mac(), rewrite }),
+    })
+}
+
+/// The verdict that replaces the source.
+fn translated(from: End) -> Verdict {
+    Verdict::Translate(Rewrite { side: Side::Source, address: from.address, port: from.port })
+}
+
+/// The verdict that sends out by the uplink.
+fn routed(next: IpAddr) -> Verdict {
+    Verdict::Route(Hop { ifindex: UPLINK, next: next.into() })
+}

@@ -1,0 +1,177 @@
+//! Packets for tests: built with every length and checksum right, then spoiled where a case wants.
+
+use netd_common::checksum;
+use std::net::IpAddr;
+
+/// An Ethernet frame with an IP packet.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Source and destination Ethernet address.
+    pub macs: ([u8; 6], [u8; 6]),
+    /// Source and destination address; one family.
+    pub addresses: (IpAddr, IpAddr),
+    /// TTL or hop limit.
+    pub hops: u8,
+    /// Bytes between the IP header and the transport: IPv4 options, or IPv6 extension headers with
+    /// the first one's number.
+    pub extra: Option<(u8, Vec<u8>)>,
+    /// Fragment offset in units of 8 bytes, and more-fragments (IPv4 only).
+    pub fragment: (u16, bool),
+    /// What the packet carries.
+    pub body: Body,
+}
+
+/// What an IP packet carries.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Ports, flags, payload.
+    Tcp(u16, u16, u8, Vec<u8>),
+    /// Ports, payload.
+    Udp(u16, u16, Vec<u8>),
+    /// Type, code, the rest of the message.
+    Icmp(u8, u8, Vec<u8>),
+    /// Protocol number, bytes.
+    Raw(u8, Vec<u8>),
+}
+
+impl Frame {
+    /// A packet between two addresses, from and to these Ethernet addresses.
+    #[must_use]
+    pub fn new(macs: ([u8; 6], [u8; 6]), from: IpAddr, to: IpAddr, body: Body) -> Self {
+        Self { macs, addresses: (from, to), hops: 64, extra: None, fragment: (0, false), body }
+    }
+
+    /// With this TTL or hop limit.
+    #[must_use]
+    pub fn hops(mut self, hops: u8) -> Self {
+        self.hops = hops;
+        self
+    }
+
+    /// The frame's bytes.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut frame = Vec::new();
+        frame.extend(self.macs.1);
+        frame.extend(self.macs.0);
+        let (protocol, transport) = self.transport();
+        match self.addresses {
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                frame.extend([0x08, 0x00]);
+                frame.extend(self.ipv4(from.octets(), to.octets(), protocol, transport.len()));
+            }
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                frame.extend([0x86, 0xdd]);
+                frame.extend(self.ipv6(from.octets(), to.octets(), protocol, transport.len()));
+            }
+            _ => panic!("two families in one packet"),
+        }
+        frame.extend(transport);
+        frame
+    }
+
+    fn ipv4(&self, from: [u8; 4], to: [u8; 4], protocol: u8, payload: usize) -> Vec<u8> {
+        let options = self.extra.as_ref().map_or(&[][..], |(_, bytes)| bytes);
+        let length = 20 + options.len();
+        let mut ip = vec![0x40 | (length / 4) as u8, 0];
+        ip.extend(((length + payload) as u16).to_be_bytes());
+        ip.extend([0x12, 0x34]);
+        let more = if self.fragment.1 { 0x2000 } else { 0 };
+        ip.extend((self.fragment.0 | more).to_be_bytes());
+        ip.extend([self.hops, protocol, 0, 0]);
+        ip.extend(from);
+        ip.extend(to);
+        ip.extend(options);
+        let check = checksum::of(0, &ip);
+        ip[10..12].copy_from_slice(&check);
+        ip
+    }
+
+    fn ipv6(&self, from: [u8; 16], to: [u8; 16], protocol: u8, payload: usize) -> Vec<u8> {
+        let (first, extra) = match &self.extra {
+            Some((first, bytes)) => (*first, &bytes[..]),
+            None => (protocol, &[][..]),
+        };
+        let mut ip = vec![0x60, 0, 0, 0];
+        ip.extend(((extra.len() + payload) as u16).to_be_bytes());
+        ip.extend([first, self.hops]);
+        ip.extend(from);
+        ip.extend(to);
+        ip.extend(extra);
+        ip
+    }
+
+    /// The protocol number and the transport's bytes, checksum included.
+    fn transport(&self) -> (u8, Vec<u8>) {
+        match &self.body {
+            Body::Tcp(from, to, flags, payload) => {
+                let mut tcp = Vec::from(from.to_be_bytes());
+                tcp.extend(to.to_be_bytes());
+                tcp.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x50, *flags, 0xff, 0xff, 0, 0, 0, 0]);
+                tcp.extend(payload);
+                self.seal(6, tcp, 16)
+            }
+            Body::Udp(from, to, payload) => {
+                let mut udp = Vec::from(from.to_be_bytes());
+                udp.extend(to.to_be_bytes());
+                udp.extend((8 + payload.len() as u16).to_be_bytes());
+                udp.extend([0, 0]);
+                udp.extend(payload);
+                self.seal(17, udp, 6)
+            }
+            Body::Icmp(kind, code, rest) => {
+                let mut icmp = vec![*kind, *code, 0, 0];
+                icmp.extend(rest);
+                let protocol = if self.addresses.0.is_ipv4() { 1 } else { 58 };
+                self.seal(protocol, icmp, 2)
+            }
+            Body::Raw(protocol, bytes) => (*protocol, bytes.clone()),
+        }
+    }
+
+    fn seal(&self, protocol: u8, mut bytes: Vec<u8>, at: usize) -> (u8, Vec<u8>) {
+        let pseudo = if protocol == 1 { 0 } else { self.pseudo_header(protocol, bytes.len()) };
+        let check = checksum::of(pseudo, &bytes);
+        bytes[at..at + 2].copy_from_slice(&check);
+        (protocol, bytes)
+    }
+
+    fn pseudo_header(&self, protocol: u8, length: usize) -> u64 {
+        let octets = |a: IpAddr| match a {
+            IpAddr::V4(a) => a.octets().to_vec(),
+            IpAddr::V6(a) => a.octets().to_vec(),
+        };
+        let numbers = [0, protocol];
+        checksum::sum(&octets(self.addresses.0))
+            + checksum::sum(&octets(self.addresses.1))
+            + checksum::sum(&numbers)
+            + checksum::sum(&(length as u16).to_be_bytes())
+    }
+}
+
+/// An ARP message: operation, sender's and target's addresses.
+#[must_use]
+pub fn arp(
+    macs: ([u8; 6], [u8; 6]),
+    operation: u8,
+    sender: ([u8; 6], [u8; 4]),
+    target: [u8; 4],
+) -> Vec<u8> {
+    let mut frame = Vec::from(macs.1);
+    frame.extend(macs.0);
+    frame.extend([0x08, 0x06, 0, 1, 0x08, 0x00, 6, 4, 0, operation]);
+    frame.extend(sender.0);
+    frame.extend(sender.1);
+    frame.extend([0; 6]);
+    frame.extend(target);
+    frame
+}
+
+/// An echo's identifier, sequence number and payload.
+#[must_use]
+pub fn echo(id: u16) -> Vec<u8> {
+    let mut rest = Vec::from(id.to_be_bytes());
+    rest.extend([0, 1]);
+    rest.extend(b"abcdefgh");
+    rest
+}

@@ -1,0 +1,61 @@
+//! The smallest programs that a filter takes, made without a compiler.
+
+use anyhow::{Context, Result};
+use aya::{Ebpf, programs::SchedClassifier};
+use object::{
+    Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
+    write::{Object, Symbol, SymbolSection},
+};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// `TC_ACT_UNSPEC`: go on.
+pub(crate) const PASS: i32 = -1;
+/// `TC_ACT_SHOT`.
+pub(crate) const DROP: i32 = 2;
+
+pub(crate) struct Program(Ebpf);
+
+impl Program {
+    fn classifier(&self) -> &SchedClassifier {
+        self.0.program("verdict").unwrap().try_into().unwrap()
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.classifier().fd().unwrap().as_fd()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.classifier().info().unwrap().id()
+    }
+}
+
+/// Loads a program that answers `verdict` to every packet.
+pub(crate) fn load(verdict: i32) -> Result<Program> {
+    let mut ebpf = Ebpf::load(&compile(verdict)?)?;
+    let program: &mut SchedClassifier =
+        ebpf.program_mut("verdict").context("no program")?.try_into()?;
+    program.load()?;
+    Ok(Program(ebpf))
+}
+
+fn compile(verdict: i32) -> Result<Vec<u8>> {
+    let mut code = vec![0xb7, 0, 0, 0]; // r0 = verdict
+    code.extend(verdict.to_le_bytes());
+    code.extend([0x95, 0, 0, 0, 0, 0, 0, 0]); // exit
+    let mut file = Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::Little);
+    let license = file.add_section(Vec::new(), b"license".to_vec(), SectionKind::Data);
+    file.append_section_data(license, b"GPL\0", 1);
+    let section = file.add_section(Vec::new(), b"classifier".to_vec(), SectionKind::Text);
+    file.append_section_data(section, &code, 8);
+    file.add_symbol(Symbol {
+        name: b"verdict".to_vec(),
+        value: 0,
+        size: code.len() as u64,
+        kind: SymbolKind::Text,
+        scope: SymbolScope::Dynamic,
+        weak: false,
+        section: SymbolSection::Section(section),
+        flags: SymbolFlags::None,
+    });
+    Ok(file.write()?)
+}

@@ -1,0 +1,34 @@
+//! `cargo xtask bench`: how fast. `packet` measures the programs alone, `quick` the whole way between
+//! two containers, next to what it competes with.
+
+pub(crate) mod echo;
+mod quick;
+mod tracks;
+
+use crate::{build, run, setup, stage, world::World};
+use anyhow::Result;
+
+/// Hidden verb: the request and response tool.
+pub(crate) const ECHO: &str = "bench-echo";
+
+/// Runs the programs on prepared packets, in the kernel. `options` go to the measuring program.
+pub(crate) fn packet(options: &[&str]) -> Result<()> {
+    setup::run()?;
+    let program = ["--release", "--package", "netd-tests", "--bin", "bench-packet"];
+    run::show(run::cargo("build").args(program))?;
+    let binary = build::binary("bench-packet");
+    run::show(run::as_root(&binary.to_string_lossy())?.args(options).current_dir(run::root()))
+}
+
+/// Builds everything and runs the comparison between containers.
+pub(crate) fn quick() -> Result<()> {
+    build::run()?;
+    stage::run("bench")
+}
+
+/// The comparison itself, on the stage `name`.
+pub(crate) fn play(name: &str) -> Result<()> {
+    let world = World::new(name)?;
+    let tracks = tracks::lay(&world)?;
+    quick::compare(&tracks)
+}

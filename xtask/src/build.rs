@@ -1,0 +1,22 @@
+//! `cargo xtask build`: the two binaries, with the BPF object inside.
+
+use crate::{run, setup};
+use anyhow::Result;
+use std::path::PathBuf;
+
+/// Builds netd and netctl and says where they are.
+pub(crate) fn run() -> Result<()> {
+    setup::run()?;
+    run::stage("building netd and netctl", || {
+        run::show(run::cargo("build").args(["--release", "--package", "netd"]))
+    })?;
+    for name in ["netd", "netctl"] {
+        println!("{}", binary(name).display());
+    }
+    Ok(())
+}
+
+/// Where [`run`] leaves the binary `name`.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    run::root().join("target/release").join(name)
+}

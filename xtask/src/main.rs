@@ -1,0 +1,61 @@
+//! netd's task runner: `cargo xtask VERB`. One file per verb; this one is the table of contents.
+
+mod bench;
+mod bpf;
+mod build;
+mod check;
+mod demo;
+mod run;
+mod setup;
+mod stage;
+mod test;
+mod world;
+
+use std::{env, process::ExitCode};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["setup"] => setup::run(),
+        ["build"] => build::run(),
+        ["demo"] => demo::run(),
+        ["test", filter @ ..] => test::run(filter),
+        ["check"] => check::run(),
+        ["bench", "packet", options @ ..] => bench::packet(options),
+        ["bench", "quick"] => bench::quick(),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        // What the verbs above start by themselves.
+        [stage::SUPERVISE, play] => return stage::supervise(play),
+        [stage::PLAY, "demo", name] => demo::play(name),
+        [stage::PLAY, "bench", name] => bench::play(name),
+        [bench::ECHO, "server", address] => bench::echo::serve(address),
+        [bench::ECHO, "client", address, seconds] => bench::echo::ask(address, seconds),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const USAGE: &str = "\
+usage: cargo xtask VERB
+
+  setup          find or install what building, demo and tests need
+  build          setup, then target/release/netd and netctl
+  demo           setup and build, then netd at work in network namespaces of its own (root or sudo)
+  test [FILTER]  setup and build, then every test (root or sudo)
+  check          formatting, lints, the architecture's rules, licenses of the dependencies
+  bench packet   nanoseconds and instructions per packet of each program
+  bench quick    throughput and latency between two containers, next to a veth pair and a bridge
+";

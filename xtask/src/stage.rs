@@ -1,0 +1,139 @@
+//! A stage for plays in network namespaces: the supervisor starts the play as a process of its own and
+//! clears the stage after it, however it ended: done, failed, killed, or interrupted by a person.
+
+use crate::run;
+use anyhow::{Context, Result, ensure};
+use nix::{
+    sys::{
+        prctl,
+        signal::{SigSet, Signal, kill},
+        wait::wait,
+    },
+    unistd::{Pid, getpid},
+};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode},
+};
+
+/// Hidden verb: be the supervisor of a play.
+pub(crate) const SUPERVISE: &str = "supervise";
+/// Hidden verb: be the play.
+pub(crate) const PLAY: &str = "play";
+
+/// Runs `play` under a supervisor, as root.
+pub(crate) fn run(play: &str) -> Result<()> {
+    let this = env::current_exe().context("cannot find this program")?;
+    let this = this.to_string_lossy();
+    let status = run::as_root(&this)?.args([SUPERVISE, play]).status().context("cannot start")?;
+    ensure!(status.success(), "the {play} did not succeed; its namespaces and files are removed");
+    Ok(())
+}
+
+/// The supervisor: starts `play`, waits for its end or for a signal, then removes every trace.
+pub(crate) fn supervise(play: &str) -> ExitCode {
+    let name = format!("netd-{play}-{}", getpid());
+    let code = watch(play, &name).unwrap_or_else(|e| {
+        eprintln!("error: {e:#}");
+        1
+    });
+    clear(&name);
+    ExitCode::from(code)
+}
+
+/// The folder for files of the stage `name`.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    env::temp_dir().join(name)
+}
+
+/// The folder for pinned programs and maps of the stage `name`.
+pub(crate) fn bpf_folder(name: &str) -> PathBuf {
+    Path::new("/sys/fs/bpf").join(name)
+}
+
+/// Returns the exit code: the play's, or 128 and the number of the signal that ended it.
+fn watch(play: &str, name: &str) -> Result<u8> {
+    // What the play leaves behind becomes a child of this process, which can then end it.
+    prctl::set_child_subreaper(true).context("cannot adopt orphans")?;
+    let signals = SigSet::from_iter(SIGNALS);
+    signals.thread_block().context("cannot block signals")?;
+    let mut child = Command::new(env::current_exe()?)
+        .args([PLAY, play, name])
+        .spawn()
+        .context("cannot start the play")?;
+    loop {
+        if let Some(code) = exit_code(&mut child)? {
+            return Ok(code);
+        }
+        match signals.wait().context("cannot wait for signals")? {
+            Signal::SIGCHLD => {}
+            signal => {
+                eprintln!("\n{signal}: clearing the stage");
+                return Ok(128 + signal as u8);
+            }
+        }
+    }
+}
+
+fn exit_code(child: &mut Child) -> Result<Option<u8>> {
+    let status = child.try_wait().context("cannot wait for the play")?;
+    Ok(status.map(|status| status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+}
+
+/// Best effort and in this order: processes hold namespaces, namespaces hold devices.
+fn clear(name: &str) {
+    end_descendants();
+    for namespace in names_in(Path::new("/run/netns"), name) {
+        let _ = run::read(Command::new("ip").args(["netns", "delete", &namespace]));
+    }
+    let _ = fs::remove_dir_all(bpf_folder(name));
+    let _ = fs::remove_dir_all(folder(name));
+}
+
+/// Kills children until there are none: those of a killed child become children of this process.
+fn end_descendants() {
+    loop {
+        for child in children_of(getpid()) {
+            let _ = kill(child, Signal::SIGKILL);
+        }
+        if wait().is_err() {
+            return;
+        }
+    }
+}
+
+fn children_of(parent: Pid) -> Vec<Pid> {
+    let processes = names_in(Path::new("/proc"), "").into_iter();
+    let numbers = processes.filter_map(|name| name.parse().ok());
+    numbers.filter(|child| parent_of(*child) == Some(parent.as_raw())).map(Pid::from_raw).collect()
+}
+
+/// The fourth field of /proc/PID/stat; the second is a name in brackets that may hold anything.
+fn parent_of(process: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn names_in(folder: &Path, prefix: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with(prefix)).collect()
+}
+
+const SIGNALS: [Signal; 5] =
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGCHLD];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_is_found_under_its_parent() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let found = children_of(getpid());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(found.iter().any(|pid| u32::try_from(pid.as_raw()) == Ok(child.id())));
+    }
+}
