@@ -44,8 +44,20 @@ pub mod maps {
     pub const DROPS: &str = "DROPS";
     /// All of them.
     pub const ALL: [&str; 14] = [
-        CONFIG, DEVICES, ENDPOINTS, OWNED, NETWORKS, SUBNETS, LOCALS, UPLINKS, PUBLISHED,
-        GENERATIONS, FLOWS, UNREPLIED, SOCKETS, DROPS,
+        CONFIG,
+        DEVICES,
+        ENDPOINTS,
+        OWNED,
+        NETWORKS,
+        SUBNETS,
+        LOCALS,
+        UPLINKS,
+        PUBLISHED,
+        GENERATIONS,
+        FLOWS,
+        UNREPLIED,
+        SOCKETS,
+        DROPS,
     ];
 }
 
@@ -90,7 +102,9 @@ pub const MAX_UNREPLIED: u32 = 65_536;
 pub const MAX_SOCKETS: u32 = 32_768;
 
 /// What all programs need to know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Config {
     /// Cookie of the agent's network namespace: the cgroup programs act in no other.
@@ -98,7 +112,9 @@ pub struct Config {
 }
 
 /// A host-side veth, by interface index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Device {
     /// Its network.
@@ -125,7 +141,9 @@ pub const DEVICE_IPV6: u32 = 1;
 pub const DEVICE_NO_ICC: u32 = 2;
 
 /// An address on a network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct EndpointKey {
     /// The address.
@@ -137,7 +155,9 @@ pub struct EndpointKey {
 }
 
 /// Who has an address on a network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Endpoint {
     /// Interface index of the host-side veth.
@@ -153,7 +173,9 @@ pub struct Endpoint {
 }
 
 /// An address of a container's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct OwnedKey {
     /// The address.
@@ -165,7 +187,9 @@ pub struct OwnedKey {
 }
 
 /// A network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Network {
     /// Interface index of the bridge.
@@ -192,7 +216,9 @@ pub const NETWORK_MASQUERADE: u32 = 2;
 pub const NETWORK_NO_ICC: u32 = 4;
 
 /// A device to the outside.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Uplink {
     /// Source of masqueraded IPv4 packets, or [`Address::UNSPECIFIED`].
@@ -233,7 +259,9 @@ pub struct PublishedKey {
 }
 
 /// Where a published port leads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Published {
     /// The endpoint's address.
@@ -289,7 +317,9 @@ pub const FLOW_PUBLISHED: u8 = 1;
 pub const FLOW_MASQUERADED: u8 = 2;
 
 /// The one record of a flow, for both directions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Flow {
     /// When a packet last refreshed it: nanoseconds of the coarse monotonic clock.
@@ -317,7 +347,9 @@ pub struct Flow {
 }
 
 /// What a host socket was connected to, or sent to, in place of a published port.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct SocketKey {
     /// The socket's cookie.
@@ -333,7 +365,9 @@ pub struct SocketKey {
 }
 
 /// What the process believes it talks to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct SocketPeer {
     /// The address it asked for.
@@ -345,7 +379,9 @@ pub struct SocketPeer {
 }
 
 /// What was dropped where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct DropKey {
     /// A [`DropReason`](crate::verdict::DropReason).

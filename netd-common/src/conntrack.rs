@@ -50,7 +50,11 @@ pub const fn step(state: State, direction: Direction, protocol: u8, tcp_flags: u
     let ending = tcp && tcp_flags & (TCP_FIN | TCP_RST) != 0;
     match (state, direction) {
         (State::Unreplied, Direction::Reply) if !reset => {
-            if tcp { State::Answered } else { State::Established }
+            if tcp {
+                State::Answered
+            } else {
+                State::Established
+            }
         }
         (State::Unreplied, _) => State::Unreplied,
         (State::Closing, Direction::Original) if opening => State::Answered,

@@ -1,9 +1,7 @@
 //! Where a container's packet goes: its own network, the host, another network, outside
 //! (DESIGN 3.3 rules 2 to 5).
 
-use crate::abi::{
-    DEVICE_NO_ICC, Device, Endpoint, EndpointKey, NETWORK_INTERNAL, Network,
-};
+use crate::abi::{DEVICE_NO_ICC, Device, Endpoint, EndpointKey, NETWORK_INTERNAL, Network};
 use crate::parse::Parsed;
 use crate::tables::{Route, RouteQuery, Tables};
 use crate::verdict::{Delivery, DropReason, Verdict};

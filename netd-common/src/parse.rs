@@ -1,11 +1,11 @@
 //! Packet bytes to a [`Parsed`]: a complete header stack, or the reason why there is none.
 
+mod extensions;
+mod transport;
+
 use crate::address::Address;
 use crate::packet::Packet;
-use crate::wire::{
-    ETH_IPV4, ETH_IPV6, ExtensionHdr, FragmentHdr, Header, IcmpHdr, Ipv4Hdr, Ipv6Hdr, SctpHdr,
-    TcpHdr, UdpHdr,
-};
+use crate::wire::{ETH_IPV4, ETH_IPV6, Ipv4Hdr, Ipv6Hdr};
 
 /// IP protocol numbers (IANA).
 pub const ICMP: u8 = 1;
@@ -181,9 +181,9 @@ fn parse_v4<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> O
     parsed.ip_protocol = ip.proto;
     parsed.hops = ip.ttl;
     if header == Ipv4Hdr::LEN {
-        return transport::<_, Near>(packet, l3 + Ipv4Hdr::LEN, parsed);
+        return transport::read::<_, transport::Near>(packet, l3 + Ipv4Hdr::LEN, parsed);
     }
-    far_transport(packet, parsed)
+    transport::read_far(packet, parsed)
 }
 
 #[inline(always)]
@@ -207,139 +207,11 @@ fn parse_v6<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> O
     if parsed.source.is_v4() || parsed.destination.is_v4() {
         return Some(Skip::Malformed);
     }
-    if !is_extension(ip.next_hdr) {
-        return transport::<_, Near>(packet, l3 + Ipv6Hdr::LEN, parsed);
+    if !extensions::is_extension(ip.next_hdr) {
+        return transport::read::<_, transport::Near>(packet, l3 + Ipv6Hdr::LEN, parsed);
     }
-    match walk_extensions(packet, parsed) {
-        None => far_transport(packet, parsed),
+    match extensions::walk(packet, parsed) {
+        None => transport::read_far(packet, parsed),
         refused => refused,
     }
 }
-
-/// Hop-by-hop, routing, fragment, authentication, destination options, mobility, HIP, shim6.
-#[inline(always)]
-const fn is_extension(next: u8) -> bool {
-    matches!(next, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140)
-}
-
-/// Steps over at most eight headers of 512 bytes in all; hop-by-hop only first, no routing header
-/// (RFC 5095), no authentication, mobility or other header that hides what follows. Says why it
-/// can't: functions of their own return one byte, which BPF and its type format can express.
-#[inline(never)]
-fn walk_extensions<P: Packet + ?Sized>(packet: &P, parsed: &mut Parsed) -> Option<Skip> {
-    for position in 0..MAX_EXTENSIONS {
-        let behind = usize::from(parsed.l4 - parsed.l3);
-        if behind > Ipv6Hdr::LEN + MAX_EXTENSION_BYTES {
-            return Some(Skip::ExtensionHeader);
-        }
-        match parsed.protocol {
-            FRAGMENT => {
-                let Some(header) = packet.far_header::<FragmentHdr>(parsed.l4.into()) else {
-                    return Some(Skip::Malformed);
-                };
-                let offset = u16::from_be_bytes(header.offset);
-                parsed.protocol = header.next;
-                parsed.l4 += FragmentHdr::LEN as u16;
-                if offset & 0xfff8 != 0 {
-                    parsed.fragment = Fragment::Later;
-                    return None;
-                }
-                if offset & 1 != 0 {
-                    parsed.fragment = Fragment::First;
-                }
-            }
-            HOP_BY_HOP if position > 0 => return Some(Skip::ExtensionHeader),
-            HOP_BY_HOP | DESTINATION => {
-                let Some(header) = packet.far_header::<ExtensionHdr>(parsed.l4.into()) else {
-                    return Some(Skip::Malformed);
-                };
-                parsed.protocol = header.next;
-                parsed.l4 += 8 + u16::from(header.length) * 8;
-            }
-            other if is_extension(other) => return Some(Skip::ExtensionHeader),
-            _ => return None,
-        }
-    }
-    Some(Skip::ExtensionHeader)
-}
-
-/// How a transport header is read: directly, behind an IP header of the usual length, or by an
-/// offset that options or extension headers decide.
-trait Reach {
-    fn read<P: Packet + ?Sized, H: Header>(packet: &P, offset: usize) -> Option<H>;
-}
-
-struct Near;
-
-impl Reach for Near {
-    #[inline(always)]
-    fn read<P: Packet + ?Sized, H: Header>(packet: &P, offset: usize) -> Option<H> {
-        packet.header(offset)
-    }
-}
-
-struct Far;
-
-impl Reach for Far {
-    #[inline(always)]
-    fn read<P: Packet + ?Sized, H: Header>(packet: &P, offset: usize) -> Option<H> {
-        packet.far_header(offset)
-    }
-}
-
-#[inline(never)]
-fn far_transport<P: Packet + ?Sized>(packet: &P, parsed: &mut Parsed) -> Option<Skip> {
-    transport::<_, Far>(packet, parsed.l4.into(), parsed)
-}
-
-/// Reads the ports; a later fragment and an unknown protocol have none.
-#[inline(always)]
-fn transport<P: Packet + ?Sized, R: Reach>(
-    packet: &P,
-    l4: usize,
-    parsed: &mut Parsed,
-) -> Option<Skip> {
-    if matches!(parsed.fragment, Fragment::Later) {
-        return None;
-    }
-    match parsed.protocol {
-        TCP => {
-            let Some(tcp) = R::read::<P, TcpHdr>(packet, l4) else {
-                return Some(Skip::Malformed);
-            };
-            (parsed.source_port, parsed.destination_port) = (tcp.source, tcp.dest);
-            parsed.detail = tcp.flags;
-        }
-        UDP => {
-            let Some(udp) = R::read::<P, UdpHdr>(packet, l4) else {
-                return Some(Skip::Malformed);
-            };
-            (parsed.source_port, parsed.destination_port) = (udp.src, udp.dst);
-        }
-        ICMP | ICMPV6 => {
-            let Some(icmp) = R::read::<P, IcmpHdr>(packet, l4) else {
-                return Some(Skip::Malformed);
-            };
-            parsed.detail = icmp.kind;
-            match (parsed.protocol, icmp.kind) {
-                (ICMP, ECHO_REQUEST) | (ICMPV6, ECHO_REQUEST_V6) => parsed.source_port = icmp.id,
-                (ICMP, ECHO_REPLY) | (ICMPV6, ECHO_REPLY_V6) => parsed.destination_port = icmp.id,
-                _ => {}
-            }
-        }
-        SCTP => {
-            let Some(sctp) = R::read::<P, SctpHdr>(packet, l4) else {
-                return Some(Skip::Malformed);
-            };
-            (parsed.source_port, parsed.destination_port) = (sctp.source, sctp.dest);
-        }
-        _ => {}
-    }
-    None
-}
-
-const HOP_BY_HOP: u8 = 0;
-const FRAGMENT: u8 = 44;
-const DESTINATION: u8 = 60;
-const MAX_EXTENSIONS: usize = 8;
-const MAX_EXTENSION_BYTES: usize = 512;

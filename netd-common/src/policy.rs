@@ -7,7 +7,8 @@ use crate::parse::{ICMPV6, Parsed, UDP};
 use crate::tables::Tables;
 use crate::verdict::DropReason;
 use crate::wire::{
-    ArpHdr, ETH_ARP, ETH_IPV4, ETH_IPV6, EthHdr, Header, IcmpHdr, Ipv6Hdr, LinkLayerOption, NeighbourTarget,
+    ArpHdr, ETH_ARP, ETH_IPV4, ETH_IPV6, EthHdr, Header, IcmpHdr, Ipv6Hdr, LinkLayerOption,
+    NeighbourTarget,
 };
 
 /// ICMPv6 neighbour discovery and listener discovery types (RFC 4861, 2710, 3810).

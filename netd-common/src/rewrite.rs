@@ -78,7 +78,11 @@ const fn echo_id(parsed: &Parsed) -> [u8; 2] {
 
 /// Does what `verdict` says to a packet whose checksums are complete. None where the packet is too
 /// short for it, which a packet that was parsed is not.
-pub fn apply<P: PacketMut + ?Sized>(packet: &mut P, parsed: &Parsed, verdict: &Verdict) -> Option<()> {
+pub fn apply<P: PacketMut + ?Sized>(
+    packet: &mut P,
+    parsed: &Parsed,
+    verdict: &Verdict,
+) -> Option<()> {
     match verdict {
         Verdict::Pass | Verdict::Drop(_) => Some(()),
         Verdict::Route(_) => hop(packet, parsed),

@@ -6,6 +6,7 @@
 #![allow(missing_docs, reason = "programs and maps are documented in netd_common::abi")]
 
 mod ctx;
+mod edit;
 mod host;
 mod maps;
 

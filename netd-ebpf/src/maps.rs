@@ -31,7 +31,8 @@ static CONFIG: Array<Config> = Array::pinned(1, 0);
 #[map]
 static DEVICES: HashMap<u32, Device> = HashMap::pinned(MAX_ADDRESSES, BPF_F_NO_PREALLOC);
 #[map]
-static ENDPOINTS: HashMap<EndpointKey, Endpoint> = HashMap::pinned(MAX_ADDRESSES, BPF_F_NO_PREALLOC);
+static ENDPOINTS: HashMap<EndpointKey, Endpoint> =
+    HashMap::pinned(MAX_ADDRESSES, BPF_F_NO_PREALLOC);
 #[map]
 static OWNED: HashMap<OwnedKey, u32> = HashMap::pinned(MAX_ADDRESSES, BPF_F_NO_PREALLOC);
 #[map]
@@ -218,9 +219,8 @@ fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
         fib.__bindgen_anon_4.ipv6_dst = query.destination.words();
     }
     // SAFETY: `fib` outlives the call and has the length that is passed.
-    let rc = unsafe {
-        fib_lookup(ctx.as_ptr(), &raw mut fib, size_of::<bpf_fib_lookup>() as i32, 0)
-    };
+    let rc =
+        unsafe { fib_lookup(ctx.as_ptr(), &raw mut fib, size_of::<bpf_fib_lookup>() as i32, 0) };
     if rc != i64::from(BPF_FIB_LKUP_RET_SUCCESS) && rc != i64::from(BPF_FIB_LKUP_RET_NO_NEIGH) {
         return Route::Stack;
     }

@@ -209,12 +209,8 @@ impl Kernel {
     }
 }
 
-const PROGRAMS: [&str; 4] = [
-    programs::CONTAINER_OUT,
-    programs::CONTAINER_IN,
-    programs::UPLINK_IN,
-    programs::UPLINK_OUT,
-];
+const PROGRAMS: [&str; 4] =
+    [programs::CONTAINER_OUT, programs::CONTAINER_IN, programs::UPLINK_IN, programs::UPLINK_OUT];
 
 fn program(ebpf: &Ebpf, hook: Hook) -> Result<&SchedClassifier> {
     let name = match hook {

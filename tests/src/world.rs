@@ -3,9 +3,8 @@
 
 use netd_common::{
     abi::{
-        DEVICE_IPV6, DEVICE_NO_ICC, Device, Endpoint, EndpointKey, Flow, FlowKey,
-        NETWORK_INTERNAL, NETWORK_MASQUERADE, NETWORK_NO_ICC, Network, OwnedKey, Published,
-        PublishedKey, Uplink,
+        DEVICE_IPV6, DEVICE_NO_ICC, Device, Endpoint, EndpointKey, Flow, FlowKey, NETWORK_INTERNAL,
+        NETWORK_MASQUERADE, NETWORK_NO_ICC, Network, OwnedKey, Published, PublishedKey, Uplink,
     },
     address::Address,
     conntrack::State,

@@ -1,20 +1,23 @@
 //! The case table, on bytes in memory and in the kernel.
 
 use netd_common::{
-    abi::{Flow, FlowKey},
+    abi::{Flow, FlowKey, programs},
     conntrack::State,
     parse::Parsed,
-    pipeline,
-    rewrite,
+    pipeline, rewrite,
     verdict::{DropReason, Verdict},
 };
 use netd_tests::{
+    budget,
     cases::{self, Case, Hook},
     kernel::Kernel,
     ns::is_root,
     world::World,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 /// The verdict, the packet and the tables afterwards, by netd-common alone.
 fn on_bytes(case: &Case) -> (Verdict, Vec<u8>, World) {
@@ -146,4 +149,30 @@ fn every_drop_reason_of_a_packet_has_a_case() {
     let missing: Vec<_> =
         DropReason::ALL.iter().filter(|r| !seen.contains(r) && !outside.contains(r)).collect();
     assert!(missing.is_empty(), "no case drops for {missing:?}");
+}
+
+#[test]
+fn no_program_outgrows_its_budget() {
+    let budget = budget::parse(&fs::read_to_string(budget::file()).unwrap()).unwrap();
+    let sizes = budget::measure(netd::kernel::dataplane::OBJECT).unwrap();
+    assert_eq!(budget.keys().collect::<Vec<_>>(), sizes.keys().collect::<Vec<_>>());
+    for (name, size) in sizes {
+        let limit = budget[&name];
+        let instructions = limit.instructions + limit.instructions / 10;
+        assert!(size.instructions <= instructions, "{name}: {size:?}, budget {limit:?}");
+        assert!(size.stack <= 512, "{name}: {size:?}");
+    }
+}
+
+#[test]
+fn the_object_has_every_program_and_map() {
+    let sizes = budget::measure(netd::kernel::dataplane::OBJECT).unwrap();
+    let classifiers = [
+        programs::CONTAINER_OUT,
+        programs::CONTAINER_IN,
+        programs::UPLINK_IN,
+        programs::UPLINK_OUT,
+    ];
+    let wanted: BTreeSet<_> = classifiers.iter().chain(&programs::HOST).copied().collect();
+    assert_eq!(sizes.keys().map(String::as_str).collect::<BTreeSet<_>>(), wanted);
 }

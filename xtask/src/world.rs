@@ -165,7 +165,7 @@ pub(crate) const RIGHT: &str = "10.99.0.2";
 const LEFT: &str = "10.99.0.1";
 
 /// The address of a container that is on one network only.
-pub(crate) const ADDRESS: &str = "{{range .Networks}}{{.IPAddress}}{{end}}";
+pub(crate) const ADDRESS: &str = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
 
 #[cfg(test)]
 mod tests {

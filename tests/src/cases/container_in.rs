@@ -15,14 +15,39 @@ pub(super) fn cases() -> Vec<Case> {
         row("what the host itself sends is let in", A, 0, from_host.clone(), Verdict::Pass),
         row("IPv6 of the host itself is let in", A, 0, v6_from_host, Verdict::Pass),
         row("a flood of the own network is let in", A, B.ifindex(), flooded.clone(), Verdict::Pass),
-        drop("a flood of another network is isolated", A, C.ifindex(), flooded, DropReason::Isolated),
-        drop("what came in by a wire is unsolicited", A, UPLINK, from_host.clone(), DropReason::Unsolicited),
-        drop("what the kernel routed from a bridge is unsolicited", A, bridge(2), from_host.clone(), DropReason::Unsolicited),
-        drop("icc=false lets no flood in", D, E.ifindex(), frame(E.v4(), D, E.mac()), DropReason::IccOff),
+        drop(
+            "a flood of another network is isolated",
+            A,
+            C.ifindex(),
+            flooded,
+            DropReason::Isolated,
+        ),
+        drop(
+            "what came in by a wire is unsolicited",
+            A,
+            UPLINK,
+            from_host.clone(),
+            DropReason::Unsolicited,
+        ),
+        drop(
+            "what the kernel routed from a bridge is unsolicited",
+            A,
+            bridge(2),
+            from_host.clone(),
+            DropReason::Unsolicited,
+        ),
+        drop(
+            "icc=false lets no flood in",
+            D,
+            E.ifindex(),
+            frame(E.v4(), D, E.mac()),
+            DropReason::IccOff,
+        ),
         row("icc=false lets ARP in", D, E.ifindex(), question, Verdict::Pass),
         row("icc=false lets neighbour discovery in", D, E.ifindex(), solicitation(), Verdict::Pass),
     ];
-    let unknown = drop("an unknown device fails closed", A, 0, from_host, DropReason::UnknownDevice);
+    let unknown =
+        drop("an unknown device fails closed", A, 0, from_host, DropReason::UnknownDevice);
     cases.push(unknown.world(|w| w.devices.clear()));
     cases
 }

@@ -2,9 +2,7 @@
 
 use super::{Case, Hook, from, routed};
 use crate::frame::{Body, Frame, arp, echo};
-use crate::world::{
-    A, B, C, Container, D, E, F, G, HOST4, HOST6, ROUTERS, UNREACHABLE, ip,
-};
+use crate::world::{A, B, C, Container, D, E, F, G, HOST4, HOST6, ROUTERS, UNREACHABLE, ip};
 use netd_common::verdict::{Delivery, DropReason, Verdict};
 use std::net::IpAddr;
 
@@ -47,12 +45,19 @@ fn same_network() -> Vec<Case> {
     for (family, address) in [("IPv4", B.v4()), ("IPv6", B.v6())] {
         for (what, body) in [("TCP", tcp()), ("UDP", udp()), ("echo", ping(address.is_ipv4()))] {
             let packet = from(A, B.mac(), address, body).bytes();
-            rows.push(row(&format!("{family} {what} to the same network is delivered"), A, packet, to(B)));
+            rows.push(row(
+                &format!("{family} {what} to the same network is delivered"),
+                A,
+                packet,
+                to(B),
+            ));
         }
     }
     let via_gateway = from(A, A.gateway_mac(), B.v4(), udp()).bytes();
     let out = from(A, B.mac(), B.v4(), udp()).bytes();
-    rows.push(row("a frame to the wrong neighbour reaches the right one", A, via_gateway, to(B)).out(out));
+    rows.push(
+        row("a frame to the wrong neighbour reaches the right one", A, via_gateway, to(B)).out(out),
+    );
     let link_local = Frame::new((A.mac(), B.mac()), A.link_local(), B.link_local(), ping(false));
     rows.push(row("link-local IPv6 is delivered within the network", A, link_local.bytes(), to(B)));
     let sctp = from(A, B.mac(), B.v4(), Body::Raw(132, vec![0; 12])).bytes();
@@ -65,7 +70,12 @@ fn same_network() -> Vec<Case> {
     let nobody = from(A, A.gateway_mac(), ip("172.18.0.99"), udp()).bytes();
     rows.push(dropped("an address that nobody has is counted", A, nobody, DropReason::NoEndpoint));
     let icc = from(D, E.mac(), E.v4(), tcp()).bytes();
-    rows.push(dropped("icc=false keeps containers of one network apart", D, icc, DropReason::IccOff));
+    rows.push(dropped(
+        "icc=false keeps containers of one network apart",
+        D,
+        icc,
+        DropReason::IccOff,
+    ));
     let icc = from(D, E.mac(), E.v6(), tcp()).bytes();
     rows.push(dropped("icc=false keeps them apart by IPv6", D, icc, DropReason::IccOff));
     let group = Frame::new((A.mac(), [1, 0, 0x5e, 0, 0, 251]), A.v4(), ip("224.0.0.251"), udp());
@@ -80,7 +90,11 @@ fn isolation() -> Vec<Case> {
     for (sender, target) in [(A, C), (C, A), (F, A), (A, F), (D, A)] {
         for address in [target.v4(), target.v6()] {
             for body in [tcp(), udp(), ping(address.is_ipv4())] {
-                let what = match &body { Body::Tcp(..) => "TCP", Body::Udp(..) => "UDP", _ => "an echo" };
+                let what = match &body {
+                    Body::Tcp(..) => "TCP",
+                    Body::Udp(..) => "UDP",
+                    _ => "an echo",
+                };
                 let name = format!("{what} of {} does not reach {address}", sender.v4());
                 let packet = from(sender, sender.gateway_mac(), address, body).bytes();
                 rows.push(dropped(&name, sender, packet, DropReason::Isolated));
@@ -93,9 +107,19 @@ fn isolation() -> Vec<Case> {
         rows.push(dropped(&name, A, packet, DropReason::Isolated));
     }
     let packet = from(A, A.gateway_mac(), C.link_local(), ping(false)).bytes();
-    rows.push(dropped("a link-local address of another network is nobody", A, packet, DropReason::NoEndpoint));
+    rows.push(dropped(
+        "a link-local address of another network is nobody",
+        A,
+        packet,
+        DropReason::NoEndpoint,
+    ));
     let straight = from(A, C.mac(), C.v4(), tcp()).bytes();
-    rows.push(dropped("another network's Ethernet address does not help", A, straight, DropReason::Isolated));
+    rows.push(dropped(
+        "another network's Ethernet address does not help",
+        A,
+        straight,
+        DropReason::Isolated,
+    ));
     rows
 }
 
@@ -107,7 +131,11 @@ fn host_and_outside() -> Vec<Case> {
     }
     for (address, router) in [(ip("203.0.113.9"), ROUTERS.0), (ip("2001:db8:9::9"), ROUTERS.1)] {
         for body in [tcp(), udp(), ping(address.is_ipv4())] {
-            let what = match &body { Body::Tcp(..) => "TCP", Body::Udp(..) => "UDP", _ => "an echo" };
+            let what = match &body {
+                Body::Tcp(..) => "TCP",
+                Body::Udp(..) => "UDP",
+                _ => "an echo",
+            };
             let name = format!("{what} to {address} goes to the router");
             let frame = from(A, A.gateway_mac(), address, body);
             let out = frame.clone().hops(63).bytes();
@@ -123,7 +151,10 @@ fn host_and_outside() -> Vec<Case> {
     let neighbour = ip("198.51.100.7");
     let frame = from(A, A.gateway_mac(), neighbour, tcp());
     let out = frame.clone().hops(63).bytes();
-    rows.push(row("a neighbour on the link is its own next hop", A, frame.bytes(), routed(neighbour)).out(out));
+    rows.push(
+        row("a neighbour on the link is its own next hop", A, frame.bytes(), routed(neighbour))
+            .out(out),
+    );
     for address in [ip(UNREACHABLE.0), ip(UNREACHABLE.1)] {
         let packet = from(A, A.gateway_mac(), address, udp()).bytes();
         let name = format!("{address} without a route is the kernel's to refuse");
@@ -132,7 +163,12 @@ fn host_and_outside() -> Vec<Case> {
     let internal = from(F, F.gateway_mac(), F.gateway4(), tcp()).bytes();
     rows.push(row("an internal network reaches its own gateway", F, internal, Verdict::Pass));
     let internal = from(F, F.gateway_mac(), ip(HOST4), tcp()).bytes();
-    rows.push(dropped("an internal network reaches no other host address", F, internal, DropReason::Internal));
+    rows.push(dropped(
+        "an internal network reaches no other host address",
+        F,
+        internal,
+        DropReason::Internal,
+    ));
     for address in [ip("127.0.0.1"), ip("::1")] {
         let packet = from(A, A.gateway_mac(), address, tcp()).bytes();
         let name = format!("{address} is no destination on a wire");
@@ -141,8 +177,13 @@ fn host_and_outside() -> Vec<Case> {
     let lost = from(A, A.gateway_mac(), ip("203.0.113.9"), tcp());
     let out = lost.bytes();
     rows.push(
-        dropped("a route by a device that is no uplink is refused", A, out, DropReason::UnknownDevice)
-            .world(|w| w.uplinks.clear()),
+        dropped(
+            "a route by a device that is no uplink is refused",
+            A,
+            out,
+            DropReason::UnknownDevice,
+        )
+        .world(|w| w.uplinks.clear()),
     );
     rows
 }
@@ -204,12 +245,37 @@ fn arp_and_nd() -> Vec<Case> {
     let gateway = octets(A.gateway4());
     let mut rows = vec![
         row("ARP for the gateway passes", A, arp(macs, 1, own, gateway), Verdict::Pass),
-        row("an ARP answer with the own address passes", A, arp((A.mac(), B.mac()), 2, own, octets(B.v4())), Verdict::Pass),
+        row(
+            "an ARP answer with the own address passes",
+            A,
+            arp((A.mac(), B.mac()), 2, own, octets(B.v4())),
+            Verdict::Pass,
+        ),
         row("an ARP probe passes", A, arp(macs, 1, (A.mac(), [0; 4]), own.1), Verdict::Pass),
-        dropped("ARP that claims the gateway is refused", A, arp(macs, 2, (A.mac(), gateway), gateway), DropReason::SpoofedArp),
-        dropped("ARP that claims a neighbour is refused", A, arp(macs, 1, (A.mac(), octets(B.v4())), gateway), DropReason::SpoofedArp),
-        dropped("ARP with another sender's Ethernet address is refused", A, arp(macs, 1, (B.mac(), own.1), gateway), DropReason::SpoofedArp),
-        dropped("ARP cut short is malformed", A, arp(macs, 1, own, gateway)[..38].to_vec(), DropReason::Malformed),
+        dropped(
+            "ARP that claims the gateway is refused",
+            A,
+            arp(macs, 2, (A.mac(), gateway), gateway),
+            DropReason::SpoofedArp,
+        ),
+        dropped(
+            "ARP that claims a neighbour is refused",
+            A,
+            arp(macs, 1, (A.mac(), octets(B.v4())), gateway),
+            DropReason::SpoofedArp,
+        ),
+        dropped(
+            "ARP with another sender's Ethernet address is refused",
+            A,
+            arp(macs, 1, (B.mac(), own.1), gateway),
+            DropReason::SpoofedArp,
+        ),
+        dropped(
+            "ARP cut short is malformed",
+            A,
+            arp(macs, 1, own, gateway)[..38].to_vec(),
+            DropReason::Malformed,
+        ),
     ];
     let nd = |kind: u8, source: IpAddr, to: &str, target: IpAddr, option: Option<[u8; 6]>| {
         let IpAddr::V6(target) = target else { unreachable!("ND is IPv6's") };
@@ -233,9 +299,19 @@ fn arp_and_nd() -> Vec<Case> {
     let claim = nd(136, A.v6(), all, A.gateway6(), Some(A.mac()));
     rows.push(dropped("an advertisement of the gateway is refused", A, claim.bytes(), refused));
     let claim = nd(136, A.v6(), all, A.v6(), Some(B.mac()));
-    rows.push(dropped("an advertisement with another Ethernet address is refused", A, claim.bytes(), refused));
+    rows.push(dropped(
+        "an advertisement with another Ethernet address is refused",
+        A,
+        claim.bytes(),
+        refused,
+    ));
     let claim = nd(135, A.v6(), all, B.v6(), Some(B.mac()));
-    rows.push(dropped("a solicitation with another Ethernet address is refused", A, claim.bytes(), refused));
+    rows.push(dropped(
+        "a solicitation with another Ethernet address is refused",
+        A,
+        claim.bytes(),
+        refused,
+    ));
     let far = nd(136, A.v6(), all, A.v6(), Some(A.mac())).hops(64);
     rows.push(dropped("an advertisement from afar is refused", A, far.bytes(), refused));
     for (kind, what) in [(133, "solicitation"), (134, "advertisement"), (137, "redirect")] {
@@ -272,12 +348,22 @@ fn frames() -> Vec<Case> {
     bpdu[..6].copy_from_slice(&[0x01, 0x80, 0xc2, 0, 0, 0]);
     rows.push(dropped("a spanning tree address is refused", A, bpdu, DropReason::LinkControl));
     let v6 = Frame::new((G.mac(), G.gateway_mac()), G.v6(), ip("2001:db8:9::9"), udp());
-    rows.push(dropped("IPv6 on a network without it is refused", G, v6.bytes(), DropReason::Ipv6Off));
+    rows.push(dropped(
+        "IPv6 on a network without it is refused",
+        G,
+        v6.bytes(),
+        DropReason::Ipv6Off,
+    ));
     for (v4, ports) in [(true, (67, 68)), (false, (547, 546))] {
         let address = if v4 { B.v4() } else { B.v6() };
         let body = Body::Udp(ports.0, ports.1, b"offer".to_vec());
         let packet = from(A, B.mac(), address, body).bytes();
-        rows.push(dropped(&format!("a DHCP answer on port {} is refused", ports.1), A, packet, DropReason::DhcpServer));
+        rows.push(dropped(
+            &format!("a DHCP answer on port {} is refused", ports.1),
+            A,
+            packet,
+            DropReason::DhcpServer,
+        ));
     }
     rows.extend(malformed());
     rows
@@ -293,12 +379,28 @@ fn malformed() -> Vec<Case> {
     };
     let mut rows = Vec::new();
     let mut bad = |name: &str, packet: Vec<u8>, reason| rows.push(dropped(name, A, packet, reason));
-    bad("an IPv4 header length of 4 words is malformed", spoilt(&v4, 14, 0x44), DropReason::Malformed);
+    bad(
+        "an IPv4 header length of 4 words is malformed",
+        spoilt(&v4, 14, 0x44),
+        DropReason::Malformed,
+    );
     bad("IPv4 with version 6 is malformed", spoilt(&v4, 14, 0x65), DropReason::Malformed);
-    bad("a total length beyond the frame is malformed", spoilt(&v4, 16, 0x10), DropReason::Malformed);
-    bad("a total length below the header is malformed", spoilt(&spoilt(&v4, 16, 0), 17, 19), DropReason::Malformed);
+    bad(
+        "a total length beyond the frame is malformed",
+        spoilt(&v4, 16, 0x10),
+        DropReason::Malformed,
+    );
+    bad(
+        "a total length below the header is malformed",
+        spoilt(&spoilt(&v4, 16, 0), 17, 19),
+        DropReason::Malformed,
+    );
     bad("IPv6 with version 4 is malformed", spoilt(&v6, 14, 0x40), DropReason::Malformed);
-    bad("a payload length beyond the frame is malformed", spoilt(&v6, 18, 0x10), DropReason::Malformed);
+    bad(
+        "a payload length beyond the frame is malformed",
+        spoilt(&v6, 18, 0x10),
+        DropReason::Malformed,
+    );
     let mut short = from(A, B.mac(), B.v4(), Body::Raw(6, vec![0; 12]));
     bad("TCP cut short is malformed", short.bytes(), DropReason::Malformed);
     short.fragment = (0, true);
@@ -308,9 +410,14 @@ fn malformed() -> Vec<Case> {
         frame.extra = Some((first, bytes.to_vec()));
         frame.bytes()
     };
-    let (routing, late) = ([17, 0, 0, 0, 0, 0, 0, 0], [0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0]);
+    let (routing, late) =
+        ([17, 0, 0, 0, 0, 0, 0, 0], [0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0]);
     bad("a routing header is refused", chain(43, &routing), DropReason::ExtensionHeader);
-    bad("hop-by-hop options in second place are refused", chain(60, &late), DropReason::ExtensionHeader);
+    bad(
+        "hop-by-hop options in second place are refused",
+        chain(60, &late),
+        DropReason::ExtensionHeader,
+    );
     let endless = [60, 0, 1, 4, 0, 0, 0, 0].repeat(9);
     bad("nine extension headers are refused", chain(60, &endless), DropReason::ExtensionHeader);
     let options = [17, 0, 1, 4, 0, 0, 0, 0];

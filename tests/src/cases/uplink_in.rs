@@ -65,10 +65,14 @@ fn published() -> Vec<Case> {
         let packet = from_outside(client, host, Body::Udp(5000, 53, vec![1, 2, 3])).bytes();
         let key = published_flow(end(client, 5000), end(inner, 5353), 17);
         rows.push(
-            row(format!("UDP to a published port of {host} is delivered"), packet, delivered(A, end(inner, 5353)))
-                .world(|w| publish(w, end(wildcard(host), 53), 17, A, 5353))
-                .out(arrived(client, A, inner, Body::Udp(5000, 5353, vec![1, 2, 3])))
-                .flows(&[(key, State::Unreplied)]),
+            row(
+                format!("UDP to a published port of {host} is delivered"),
+                packet,
+                delivered(A, end(inner, 5353)),
+            )
+            .world(|w| publish(w, end(wildcard(host), 53), 17, A, 5353))
+            .out(arrived(client, A, inner, Body::Udp(5000, 5353, vec![1, 2, 3])))
+            .flows(&[(key, State::Unreplied)]),
         );
         rows.extend(established(client, host, inner));
     }
@@ -113,15 +117,23 @@ fn established(client: IpAddr, host: IpAddr, inner: IpAddr) -> Vec<Case> {
                 setup(w, State::Established, 0);
                 w.generations.insert(PUBLISHED_SLOT, 1);
             }),
-        dropped(name("a packet without a flow or a SYN is refused"), packet(ACK), DropReason::NoFlow)
-            .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80)),
-        dropped(name("the client port of another host port is refused"), packet(SYN), DropReason::PortsExhausted)
-            .world(|w| {
-                publish(w, end(wildcard(host), 8080), 6, A, 80);
-                let record = flow(w, end(host, 9090), State::Established, 0);
-                enter(w, key, record);
-            })
-            .flows(&[(key, State::Established)]),
+        dropped(
+            name("a packet without a flow or a SYN is refused"),
+            packet(ACK),
+            DropReason::NoFlow,
+        )
+        .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80)),
+        dropped(
+            name("the client port of another host port is refused"),
+            packet(SYN),
+            DropReason::PortsExhausted,
+        )
+        .world(|w| {
+            publish(w, end(wildcard(host), 8080), 6, A, 80);
+            let record = flow(w, end(host, 9090), State::Established, 0);
+            enter(w, key, record);
+        })
+        .flows(&[(key, State::Established)]),
     ]
 }
 
@@ -143,23 +155,43 @@ fn not_published() -> Vec<Case> {
     for (client, host, _) in ends() {
         let open = |w: &mut World| publish(w, end(wildcard(host), 8080), 6, A, 80);
         let other_port = from_outside(client, host, tcp(5000, 8081, SYN)).bytes();
-        rows.push(row(format!("a port of {host} that nobody published is the host's"), other_port, Verdict::Pass).world(open));
+        rows.push(
+            row(
+                format!("a port of {host} that nobody published is the host's"),
+                other_port,
+                Verdict::Pass,
+            )
+            .world(open),
+        );
         let udp = from_outside(client, host, Body::Udp(5000, 8080, vec![1])).bytes();
-        rows.push(row(format!("another protocol to {host} is the host's"), udp, Verdict::Pass).world(open));
+        rows.push(
+            row(format!("another protocol to {host} is the host's"), udp, Verdict::Pass)
+                .world(open),
+        );
         let through = if host.is_ipv4() { ip("203.0.113.200") } else { ip("2001:db8:9::200") };
         let passing = from_outside(client, through, tcp(5000, 8080, SYN)).bytes();
-        rows.push(row(format!("only the host's own addresses are published, not {through}"), passing, Verdict::Pass).world(open));
+        rows.push(
+            row(
+                format!("only the host's own addresses are published, not {through}"),
+                passing,
+                Verdict::Pass,
+            )
+            .world(open),
+        );
         let echo_request = Body::Icmp(if host.is_ipv4() { 8 } else { 128 }, 0, echo(5));
         let ping = from_outside(client, host, echo_request).bytes();
         rows.push(row(format!("a ping of {host} is the host's"), ping, Verdict::Pass).world(open));
     }
     let v6_to_v4 = from_outside(ip("2001:db8:9::9"), ip(HOST6), tcp(5000, 8080, SYN)).bytes();
-    rows.push(row("IPv6 to a container without it is the host's to refuse", v6_to_v4, Verdict::Pass).world(|w| {
-        publish(w, end(ip("0.0.0.0"), 8080), 6, A, 80);
-        let v4 = w.published.values().next().copied().unwrap();
-        w.published.clear();
-        w.published.insert(netd_common::flow::published_port(end(ip("::"), 8080), 6), v4);
-    }));
+    rows.push(
+        row("IPv6 to a container without it is the host's to refuse", v6_to_v4, Verdict::Pass)
+            .world(|w| {
+                publish(w, end(ip("0.0.0.0"), 8080), 6, A, 80);
+                let v4 = w.published.values().next().copied().unwrap();
+                w.published.clear();
+                w.published.insert(netd_common::flow::published_port(end(ip("::"), 8080), 6), v4);
+            }),
+    );
     rows
 }
 
@@ -176,10 +208,14 @@ fn answers() -> Vec<Case> {
             enter(w, key, record);
         };
         rows.push(
-            row(format!("the first answer to {host} establishes and is delivered"), packet.clone(), to)
-                .world(|w| opened(w, State::Unreplied, 0))
-                .out(out.clone())
-                .flows(&[(key, State::Established)]),
+            row(
+                format!("the first answer to {host} establishes and is delivered"),
+                packet.clone(),
+                to,
+            )
+            .world(|w| opened(w, State::Unreplied, 0))
+            .out(out.clone())
+            .flows(&[(key, State::Established)]),
         );
         rows.push(
             row(format!("a further answer to {host} is delivered"), packet.clone(), to)
@@ -188,21 +224,33 @@ fn answers() -> Vec<Case> {
                 .flows(&[(key, State::Established)]),
         );
         rows.push(
-            row(format!("an answer to {host} that comes too late is the host's"), packet.clone(), Verdict::Pass)
-                .world(|w| opened(w, State::Unreplied, 121)),
+            row(
+                format!("an answer to {host} that comes too late is the host's"),
+                packet.clone(),
+                Verdict::Pass,
+            )
+            .world(|w| opened(w, State::Unreplied, 121)),
         );
         rows.push(
-            row(format!("an answer to {host} for a container that is gone is the host's"), packet, Verdict::Pass)
-                .world(|w| {
-                    opened(w, State::Established, 0);
-                    w.generations.insert(A.slot(), 1);
-                }),
+            row(
+                format!("an answer to {host} for a container that is gone is the host's"),
+                packet,
+                Verdict::Pass,
+            )
+            .world(|w| {
+                opened(w, State::Established, 0);
+                w.generations.insert(A.slot(), 1);
+            }),
         );
         let stranger = from_outside(server, host, Body::Udp(54, 6000, vec![7])).bytes();
         rows.push(
-            row(format!("another port of the server at {host} is the host's"), stranger, Verdict::Pass)
-                .world(|w| opened(w, State::Established, 0))
-                .flows(&[(key, State::Established)]),
+            row(
+                format!("another port of the server at {host} is the host's"),
+                stranger,
+                Verdict::Pass,
+            )
+            .world(|w| opened(w, State::Established, 0))
+            .flows(&[(key, State::Established)]),
         );
         rows.extend(echoes(server, host, inner, v4));
     }
@@ -224,9 +272,13 @@ fn echoes(server: IpAddr, host: IpAddr, inner: IpAddr, v4: bool) -> Vec<Case> {
             .out(arrived(server, A, inner, Body::Icmp(reply, 0, echo(33))))
             .flows(&[(key, State::Established)]),
         // GHSA-c66w-hq56-4q97: the direction of an echo is part of the flow.
-        row(format!("an echo request to {host} with a known identifier is the host's"), inverted, Verdict::Pass)
-            .world(opened)
-            .flows(&[(key, State::Unreplied)]),
+        row(
+            format!("an echo request to {host} with a known identifier is the host's"),
+            inverted,
+            Verdict::Pass,
+        )
+        .world(opened)
+        .flows(&[(key, State::Unreplied)]),
     ]
 }
 
@@ -234,35 +286,76 @@ fn refused() -> Vec<Case> {
     let mut rows = Vec::new();
     for (client, host, inner) in ends() {
         let v4 = host.is_ipv4();
-        for body in [tcp(5000, 80, SYN), Body::Udp(1, 2, vec![3]), Body::Icmp(if v4 { 8 } else { 128 }, 0, echo(1))] {
-            let what = match &body { Body::Tcp(..) => "TCP", Body::Udp(..) => "UDP", _ => "an echo" };
+        for body in [
+            tcp(5000, 80, SYN),
+            Body::Udp(1, 2, vec![3]),
+            Body::Icmp(if v4 { 8 } else { 128 }, 0, echo(1)),
+        ] {
+            let what = match &body {
+                Body::Tcp(..) => "TCP",
+                Body::Udp(..) => "UDP",
+                _ => "an echo",
+            };
             let direct = from_outside(client, inner, body).bytes();
-            rows.push(dropped(format!("a container's own address {inner} is not reached by {what}"), direct, DropReason::Unsolicited));
+            rows.push(dropped(
+                format!("a container's own address {inner} is not reached by {what}"),
+                direct,
+                DropReason::Unsolicited,
+            ));
         }
         let gateway = if v4 { A.gateway4() } else { A.gateway6() };
         let direct = from_outside(client, gateway, tcp(5000, 22, SYN)).bytes();
-        rows.push(dropped(format!("a gateway {gateway} is not reached"), direct, DropReason::Unsolicited));
+        rows.push(dropped(
+            format!("a gateway {gateway} is not reached"),
+            direct,
+            DropReason::Unsolicited,
+        ));
         let forged = from_outside(inner, host, tcp(5000, 8080, SYN)).bytes();
         rows.push(
-            dropped(format!("a container's address {inner} as a source is forged"), forged.clone(), DropReason::SpoofedAddress)
-                .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80)),
+            dropped(
+                format!("a container's address {inner} as a source is forged"),
+                forged.clone(),
+                DropReason::SpoofedAddress,
+            )
+            .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80)),
         );
-        rows.push(dropped(format!("{inner} as a source to the host is forged"), forged, DropReason::SpoofedAddress));
+        rows.push(dropped(
+            format!("{inner} as a source to the host is forged"),
+            forged,
+            DropReason::SpoofedAddress,
+        ));
         let loopback = if v4 { ip("127.0.0.1") } else { ip("::1") };
         let trick = from_outside(client, loopback, tcp(5000, 8000, SYN)).bytes();
         rows.push(
-            dropped(format!("a port published on {loopback} is not reached by a wire"), trick, DropReason::Martian)
-                .world(|w| publish(w, end(loopback, 8000), 6, A, 80)),
+            dropped(
+                format!("a port published on {loopback} is not reached by a wire"),
+                trick,
+                DropReason::Martian,
+            )
+            .world(|w| publish(w, end(loopback, 8000), 6, A, 80)),
         );
         let last = from_outside(client, host, tcp(5000, 8080, SYN)).hops(1).bytes();
         let key = published_flow(end(client, 5000), end(inner, 80), 6);
         rows.push(
-            dropped(format!("a packet to {host} at its last hop is not forwarded"), last, DropReason::HopLimit)
-                .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80))
-                .flows(&[(key, State::Unreplied)]),
+            dropped(
+                format!("a packet to {host} at its last hop is not forwarded"),
+                last,
+                DropReason::HopLimit,
+            )
+            .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80))
+            .flows(&[(key, State::Unreplied)]),
         );
     }
-    rows.push(row("ARP is the host's", crate::frame::arp((super::ROUTER_MAC, [0xff; 6]), 1, (super::ROUTER_MAC, [198, 51, 100, 1]), [198, 51, 100, 2]), Verdict::Pass));
+    rows.push(row(
+        "ARP is the host's",
+        crate::frame::arp(
+            (super::ROUTER_MAC, [0xff; 6]),
+            1,
+            (super::ROUTER_MAC, [198, 51, 100, 1]),
+            [198, 51, 100, 2],
+        ),
+        Verdict::Pass,
+    ));
     let mut broken = from_outside(ip("203.0.113.9"), ip(HOST4), tcp(1, 2, SYN)).bytes();
     broken[14] = 0x44;
     rows.push(row("a malformed packet is the host's to refuse", broken, Verdict::Pass));

@@ -12,7 +12,10 @@ use netd_common::verdict::{DropReason, Verdict};
 use std::net::IpAddr;
 
 pub(super) fn cases() -> Vec<Case> {
-    [opened(), followed(), collisions(), published_answers(), refused()].into_iter().flatten().collect()
+    [opened(), followed(), collisions(), published_answers(), refused()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn row(name: impl Into<String>, packet: Vec<u8>, verdict: Verdict) -> Case {
@@ -46,9 +49,13 @@ fn opened() -> Vec<Case> {
             let key = masqueraded_flow(end(server, to), end(host, from), protocol);
             let packet = leaving(inner, server, body.clone()).bytes();
             rows.push(
-                row(format!("protocol {protocol} of {inner} gets the host's address"), packet, translated(end(host, from)))
-                    .out(leaving(host, server, body).bytes())
-                    .flows(&[(key, State::Unreplied)]),
+                row(
+                    format!("protocol {protocol} of {inner} gets the host's address"),
+                    packet,
+                    translated(end(host, from)),
+                )
+                .out(leaving(host, server, body).bytes())
+                .flows(&[(key, State::Unreplied)]),
             );
         }
     }
@@ -60,15 +67,23 @@ fn opened() -> Vec<Case> {
     };
     let key = masqueraded_flow(end(ip("203.0.113.9"), 53), end(ip(HOST4), 4000), 17);
     rows.push(
-        row("a UDP checksum of zero stays zero", unchecked(A.v4()), translated(end(ip(HOST4), 4000)))
-            .out(unchecked(ip(HOST4)))
-            .flows(&[(key, State::Unreplied)]),
+        row(
+            "a UDP checksum of zero stays zero",
+            unchecked(A.v4()),
+            translated(end(ip(HOST4), 4000)),
+        )
+        .out(unchecked(ip(HOST4)))
+        .flows(&[(key, State::Unreplied)]),
     );
     let routed = leaving(G.v4(), ip("203.0.113.9"), syn(4000, 443)).bytes();
     let key = masqueraded_flow(end(ip("203.0.113.9"), 443), end(G.v4(), 4000), 6);
     rows.push(
-        row("a network without masquerade keeps its address and remembers the flow", routed, translated(end(G.v4(), 4000)))
-            .flows(&[(key, State::Unreplied)]),
+        row(
+            "a network without masquerade keeps its address and remembers the flow",
+            routed,
+            translated(end(G.v4(), 4000)),
+        )
+        .flows(&[(key, State::Unreplied)]),
     );
     rows
 }
@@ -85,16 +100,24 @@ fn followed() -> Vec<Case> {
             enter(w, key, record);
         };
         rows.push(
-            row(format!("a packet of {inner}'s open flow is translated"), packet.clone(), translated(end(host, 4000)))
-                .world(|w| flow(w, State::Established, 0))
-                .out(out.clone())
-                .flows(&[(key, State::Established)]),
+            row(
+                format!("a packet of {inner}'s open flow is translated"),
+                packet.clone(),
+                translated(end(host, 4000)),
+            )
+            .world(|w| flow(w, State::Established, 0))
+            .out(out.clone())
+            .flows(&[(key, State::Established)]),
         );
         rows.push(
-            row(format!("a packet of {inner}'s refreshes an ageing flow"), packet, translated(end(host, 4000)))
-                .world(|w| flow(w, State::Closing, 200))
-                .out(out)
-                .flows(&[(key, State::Closing)]),
+            row(
+                format!("a packet of {inner}'s refreshes an ageing flow"),
+                packet,
+                translated(end(host, 4000)),
+            )
+            .world(|w| flow(w, State::Closing, 200))
+            .out(out)
+            .flows(&[(key, State::Closing)]),
         );
     }
     rows
@@ -110,24 +133,36 @@ fn collisions() -> Vec<Case> {
     let second = masqueraded_flow(end(server, 443), end(host, other), 6);
     let out = leaving(host, server, syn(other, 443)).bytes();
     vec![
-        row("a port that another container has for this server is not shared", packet.clone(), translated(end(host, other)))
-            .world(|w| {
-                let record = record(w, B, end(B.v4(), 4000), State::Established, 0);
-                enter(w, own, record);
-            })
-            .out(out.clone())
-            .flows(&[(own, State::Established), (second, State::Unreplied)]),
-        row("a published port is never a source port", packet.clone(), translated(end(host, other)))
-            .world(|w| publish(w, end(ip("0.0.0.0"), 4000), 6, B, 80))
-            .out(out.clone())
-            .flows(&[(second, State::Unreplied)]),
-        row("a flow keeps its port when its own becomes free", packet, translated(end(host, other)))
-            .world(|w| {
-                let record = record(w, A, end(inner, 4000), State::Established, 0);
-                enter(w, second, record);
-            })
-            .out(out)
-            .flows(&[(second, State::Established)]),
+        row(
+            "a port that another container has for this server is not shared",
+            packet.clone(),
+            translated(end(host, other)),
+        )
+        .world(|w| {
+            let record = record(w, B, end(B.v4(), 4000), State::Established, 0);
+            enter(w, own, record);
+        })
+        .out(out.clone())
+        .flows(&[(own, State::Established), (second, State::Unreplied)]),
+        row(
+            "a published port is never a source port",
+            packet.clone(),
+            translated(end(host, other)),
+        )
+        .world(|w| publish(w, end(ip("0.0.0.0"), 4000), 6, B, 80))
+        .out(out.clone())
+        .flows(&[(second, State::Unreplied)]),
+        row(
+            "a flow keeps its port when its own becomes free",
+            packet,
+            translated(end(host, other)),
+        )
+        .world(|w| {
+            let record = record(w, A, end(inner, 4000), State::Established, 0);
+            enter(w, second, record);
+        })
+        .out(out)
+        .flows(&[(second, State::Established)]),
     ]
 }
 
@@ -145,23 +180,33 @@ fn published_answers() -> Vec<Case> {
     let mut rows = Vec::new();
     for (inner, host, client) in ends() {
         let key = published_flow(end(client, 5000), end(inner, 80), 6);
-        let answer = |from: IpAddr, port, flags| leaving(from, client, Body::Tcp(port, 5000, flags, Vec::new())).bytes();
+        let answer = |from: IpAddr, port, flags| {
+            leaving(from, client, Body::Tcp(port, 5000, flags, Vec::new())).bytes()
+        };
         let flow = |w: &mut World, state| {
             let record = Flow { slot: PUBLISHED_SLOT, ..record(w, A, end(host, 8080), state, 0) };
             enter(w, key, record);
         };
         let from = translated(end(host, 8080));
         rows.push(
-            row(format!("the first answer of {inner}'s published port is its host port's"), answer(inner, 80, 0x12), from)
-                .world(|w| flow(w, State::Unreplied))
-                .out(answer(host, 8080, 0x12))
-                .flows(&[(key, State::Answered)]),
+            row(
+                format!("the first answer of {inner}'s published port is its host port's"),
+                answer(inner, 80, 0x12),
+                from,
+            )
+            .world(|w| flow(w, State::Unreplied))
+            .out(answer(host, 8080, 0x12))
+            .flows(&[(key, State::Answered)]),
         );
         rows.push(
-            row(format!("a refusal of {inner}'s published port does not establish"), answer(inner, 80, 0x14), from)
-                .world(|w| flow(w, State::Unreplied))
-                .out(answer(host, 8080, 0x14))
-                .flows(&[(key, State::Unreplied)]),
+            row(
+                format!("a refusal of {inner}'s published port does not establish"),
+                answer(inner, 80, 0x14),
+                from,
+            )
+            .world(|w| flow(w, State::Unreplied))
+            .out(answer(host, 8080, 0x14))
+            .flows(&[(key, State::Unreplied)]),
         );
         rows.push(
             row(format!("a FIN of {inner}'s published port closes"), answer(inner, 80, 0x11), from)
@@ -189,16 +234,33 @@ fn refused() -> Vec<Case> {
     rows.push(dropped("an internal network does not leave", internal, DropReason::Internal));
     let plain = leaving(A.v4(), server, syn(4000, 443)).bytes();
     rows.push(
-        dropped("an uplink without an address masquerades nothing", plain.clone(), DropReason::NoSource)
-            .world(|w| w.uplinks.values_mut().for_each(|u| u.ipv4 = netd_common::address::Address::UNSPECIFIED)),
+        dropped(
+            "an uplink without an address masquerades nothing",
+            plain.clone(),
+            DropReason::NoSource,
+        )
+        .world(|w| {
+            w.uplinks.values_mut().for_each(|u| u.ipv4 = netd_common::address::Address::UNSPECIFIED)
+        }),
     );
     rows.push(
-        dropped("an uplink that is not known masquerades nothing", plain.clone(), DropReason::UnknownDevice)
-            .world(|w| w.uplinks.clear()),
+        dropped(
+            "an uplink that is not known masquerades nothing",
+            plain.clone(),
+            DropReason::UnknownDevice,
+        )
+        .world(|w| w.uplinks.clear()),
     );
     let forged = leaving(ip("192.0.2.1"), server, syn(1, 2)).bytes();
-    rows.push(dropped("a container's packet with a foreign source does not leave", forged.clone(), DropReason::SpoofedAddress));
-    let host = Case { hook: Hook::UplinkOut(0), ..row("what the host sends is its own", plain, Verdict::Pass) };
+    rows.push(dropped(
+        "a container's packet with a foreign source does not leave",
+        forged.clone(),
+        DropReason::SpoofedAddress,
+    ));
+    let host = Case {
+        hook: Hook::UplinkOut(0),
+        ..row("what the host sends is its own", plain, Verdict::Pass)
+    };
     rows.push(host);
     let passing = row("what the host routes for others is not touched", forged, Verdict::Pass);
     rows.push(Case { hook: Hook::UplinkOut(UPLINK), ..passing });

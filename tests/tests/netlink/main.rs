@@ -5,7 +5,7 @@
 mod bridges;
 mod filters;
 mod host;
-mod program;
+use netd_tests::program;
 mod veths;
 
 use anyhow::{Context, Result};

@@ -93,7 +93,7 @@ fn netd(world: &World) -> Result<Track> {
         run::read(&mut world.netctl(&words))?;
     }
     let file = |name: &str| -> Result<String> {
-        Ok(format!("/proc/{}/ns/net", world.inspect(name, "{{.Pid}}")?))
+        Ok(format!("/proc/{}/ns/net", world.inspect(name, "{{.State.Pid}}")?))
     };
     let (client, server) = (file("client")?, file("server")?);
     Track { name: "netd", client, server, address: world.inspect("server", ADDRESS)? }.open()

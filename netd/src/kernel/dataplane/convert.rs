@@ -6,9 +6,7 @@ use crate::state::{
 };
 use ipnet::IpNet;
 use netd_common::{
-    abi::{
-        self, DEVICE_IPV6, DEVICE_NO_ICC, NETWORK_INTERNAL, NETWORK_MASQUERADE, NETWORK_NO_ICC,
-    },
+    abi::{self, DEVICE_IPV6, DEVICE_NO_ICC, NETWORK_INTERNAL, NETWORK_MASQUERADE, NETWORK_NO_ICC},
     address::Address,
 };
 use std::{
@@ -93,11 +91,7 @@ pub(super) fn published_key(key: &PublishedKey) -> abi::PublishedKey {
 pub(super) fn published_key_back(key: &abi::PublishedKey) -> Option<PublishedKey> {
     let all = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
     let protocol = all.into_iter().find(|p| p.number() == key.protocol)?;
-    Some(PublishedKey {
-        address: key.address.into(),
-        port: u16::from_be_bytes(key.port),
-        protocol,
-    })
+    Some(PublishedKey { address: key.address.into(), port: u16::from_be_bytes(key.port), protocol })
 }
 
 pub(super) fn published(entry: &PublishedEntry, slot: u32) -> abi::Published {

@@ -4,12 +4,10 @@ use super::{Dataplane, classifier, convert, refused, write::found};
 use crate::error::{Error, Result};
 use crate::spec::name::InterfaceName;
 use crate::state::UplinkEntry;
-use aya::{
-    programs::{
-        CgroupAttachMode, CgroupSockAddr, LinkOrder, SchedClassifier, TcAttachType,
-        links::{FdLink, PinnedLink},
-        tc::{SchedClassifierLink, TcAttachOptions},
-    },
+use aya::programs::{
+    CgroupAttachMode, CgroupSockAddr, LinkOrder, SchedClassifier, TcAttachType,
+    links::{FdLink, PinnedLink},
+    tc::{SchedClassifierLink, TcAttachOptions},
 };
 use netd_common::abi::{Uplink, programs};
 use nix::{getsockopt_impl, libc, sockopt_impl};
@@ -19,10 +17,8 @@ use std::{
 };
 
 /// The two programs of an uplink and the sides they are on.
-const UPLINK_HOOKS: [(&str, TcAttachType); 2] = [
-    (programs::UPLINK_IN, TcAttachType::Ingress),
-    (programs::UPLINK_OUT, TcAttachType::Egress),
-];
+const UPLINK_HOOKS: [(&str, TcAttachType); 2] =
+    [(programs::UPLINK_IN, TcAttachType::Ingress), (programs::UPLINK_OUT, TcAttachType::Egress)];
 
 impl Dataplane {
     /// Puts the programs on a device to the outside, or changes the addresses they use there.
@@ -111,9 +107,8 @@ impl Dataplane {
                 .map_err(|e| refused(&what, &e))?;
             program.load().map_err(|e| refused(&what, &e))?;
             // A link always leaves others' programs alone, and takes no flag that says so.
-            let id = program
-                .attach(&root, CgroupAttachMode::Single)
-                .map_err(|e| refused(&what, &e))?;
+            let id =
+                program.attach(&root, CgroupAttachMode::Single).map_err(|e| refused(&what, &e))?;
             let link = program.take_link(id).map_err(|e| refused(&what, &e))?;
             let link = FdLink::try_from(link).map_err(|e| refused(&what, &e))?;
             link.pin(&draft).map_err(|e| refused(&what, &e))?;
@@ -175,7 +170,8 @@ sockopt_impl!(
 /// # Errors
 /// A kernel before 5.14.
 pub fn netns_cookie() -> Result<u64> {
-    let failed = |e: std::io::Error| Error::kernel(format!("cannot tell the namespace cookie: {e}"));
+    let failed =
+        |e: std::io::Error| Error::kernel(format!("cannot tell the namespace cookie: {e}"));
     let socket = std::net::UdpSocket::bind(("0.0.0.0", 0)).map_err(failed)?;
     nix::sys::socket::getsockopt(&socket, NetnsCookie).map_err(|e| failed(e.into()))
 }

@@ -75,9 +75,12 @@ impl Dataplane {
             .default_map_pin_directory(&directory)
             .load(OBJECT)
             .map_err(|e| refused("cannot load the eBPF maps", &e))?;
-        for name in
-            [programs::CONTAINER_OUT, programs::CONTAINER_IN, programs::UPLINK_IN, programs::UPLINK_OUT]
-        {
+        for name in [
+            programs::CONTAINER_OUT,
+            programs::CONTAINER_IN,
+            programs::UPLINK_IN,
+            programs::UPLINK_OUT,
+        ] {
             classifier(&mut ebpf, name)?
                 .load()
                 .map_err(|e| refused(&format!("the kernel refuses the eBPF program {name}"), &e))?;
@@ -114,8 +117,9 @@ impl Dataplane {
     /// A pin that can't be removed.
     pub fn remove(self) -> Result<()> {
         let Self { directory, .. } = self;
-        let failed =
-            |e: std::io::Error| Error::kernel(format!("cannot remove {}: {e}", directory.display()));
+        let failed = |e: std::io::Error| {
+            Error::kernel(format!("cannot remove {}: {e}", directory.display()))
+        };
         for entry in fs::read_dir(&directory).map_err(failed)? {
             fs::remove_file(entry.map_err(failed)?.path()).map_err(failed)?;
         }

@@ -2,12 +2,10 @@
 
 use super::{Dataplane, convert, refused};
 use crate::error::{Error, Result};
-use crate::state::{
-    DeviceEntry, NetworkEntry, NetworkNumber, PublishedEntry, PublishedKey,
-};
+use crate::state::{DeviceEntry, NetworkEntry, NetworkNumber, PublishedEntry, PublishedKey};
 use aya::maps::{MapError, lpm_trie::Key};
 use netd_common::{
-    abi::{Device, EndpointKey, Endpoint, OwnedKey},
+    abi::{Device, Endpoint, EndpointKey, OwnedKey},
     address::Address,
 };
 use std::net::IpAddr;

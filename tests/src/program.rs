@@ -9,28 +9,38 @@ use object::{
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// `TC_ACT_UNSPEC`: go on.
-pub(crate) const PASS: i32 = -1;
+pub const PASS: i32 = -1;
 /// `TC_ACT_SHOT`.
-pub(crate) const DROP: i32 = 2;
+pub const DROP: i32 = 2;
 
-pub(crate) struct Program(Ebpf);
+/// A loaded program; it goes with this value.
+pub struct Program(Ebpf);
 
 impl Program {
-    fn classifier(&self) -> &SchedClassifier {
+    /// The program itself.
+    #[must_use]
+    pub fn classifier(&self) -> &SchedClassifier {
         self.0.program("verdict").unwrap().try_into().unwrap()
     }
 
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+    /// Its file descriptor.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.classifier().fd().unwrap().as_fd()
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Its number in the kernel.
+    #[must_use]
+    pub fn id(&self) -> u32 {
         self.classifier().info().unwrap().id()
     }
 }
 
 /// Loads a program that answers `verdict` to every packet.
-pub(crate) fn load(verdict: i32) -> Result<Program> {
+///
+/// # Errors
+/// Where the kernel refuses it.
+pub fn load(verdict: i32) -> Result<Program> {
     let mut ebpf = Ebpf::load(&compile(verdict)?)?;
     let program: &mut SchedClassifier =
         ebpf.program_mut("verdict").context("no program")?.try_into()?;

@@ -1,0 +1,85 @@
+//! The transport header: ports, flags, types.
+
+use super::{
+    ECHO_REPLY, ECHO_REPLY_V6, ECHO_REQUEST, ECHO_REQUEST_V6, Fragment, ICMP, ICMPV6, Parsed, SCTP,
+    Skip, TCP, UDP,
+};
+use crate::packet::Packet;
+use crate::wire::{Header, IcmpHdr, SctpHdr, TcpHdr, UdpHdr};
+
+/// How a transport header is read: directly, behind an IP header of the usual length, or by an
+/// offset that options or extension headers decide.
+pub(super) trait Reach {
+    fn read<P: Packet + ?Sized, H: Header>(packet: &P, offset: usize) -> Option<H>;
+}
+
+/// Directly.
+pub(super) struct Near;
+
+impl Reach for Near {
+    #[inline(always)]
+    fn read<P: Packet + ?Sized, H: Header>(packet: &P, offset: usize) -> Option<H> {
+        packet.header(offset)
+    }
+}
+
+/// By an offset that other headers decide.
+pub(super) struct Far;
+
+impl Reach for Far {
+    #[inline(always)]
+    fn read<P: Packet + ?Sized, H: Header>(packet: &P, offset: usize) -> Option<H> {
+        packet.far_header(offset)
+    }
+}
+
+#[inline(never)]
+pub(super) fn read_far<P: Packet + ?Sized>(packet: &P, parsed: &mut Parsed) -> Option<Skip> {
+    read::<_, Far>(packet, parsed.l4.into(), parsed)
+}
+
+/// Reads the ports; a later fragment and an unknown protocol have none.
+#[inline(always)]
+pub(super) fn read<P: Packet + ?Sized, R: Reach>(
+    packet: &P,
+    l4: usize,
+    parsed: &mut Parsed,
+) -> Option<Skip> {
+    if matches!(parsed.fragment, Fragment::Later) {
+        return None;
+    }
+    match parsed.protocol {
+        TCP => {
+            let Some(tcp) = R::read::<P, TcpHdr>(packet, l4) else {
+                return Some(Skip::Malformed);
+            };
+            (parsed.source_port, parsed.destination_port) = (tcp.source, tcp.dest);
+            parsed.detail = tcp.flags;
+        }
+        UDP => {
+            let Some(udp) = R::read::<P, UdpHdr>(packet, l4) else {
+                return Some(Skip::Malformed);
+            };
+            (parsed.source_port, parsed.destination_port) = (udp.src, udp.dst);
+        }
+        ICMP | ICMPV6 => {
+            let Some(icmp) = R::read::<P, IcmpHdr>(packet, l4) else {
+                return Some(Skip::Malformed);
+            };
+            parsed.detail = icmp.kind;
+            match (parsed.protocol, icmp.kind) {
+                (ICMP, ECHO_REQUEST) | (ICMPV6, ECHO_REQUEST_V6) => parsed.source_port = icmp.id,
+                (ICMP, ECHO_REPLY) | (ICMPV6, ECHO_REPLY_V6) => parsed.destination_port = icmp.id,
+                _ => {}
+            }
+        }
+        SCTP => {
+            let Some(sctp) = R::read::<P, SctpHdr>(packet, l4) else {
+                return Some(Skip::Malformed);
+            };
+            (parsed.source_port, parsed.destination_port) = (sctp.source, sctp.dest);
+        }
+        _ => {}
+    }
+    None
+}
