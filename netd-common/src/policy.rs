@@ -142,12 +142,12 @@ fn neighbour<P: Packet + ?Sized, T: Tables>(
         return Err(DropReason::SpoofedNeighbour);
     }
     // A solicitation from `::` (duplicate address detection) may carry a nonce option instead.
-    if let Some(option) = packet.header::<LinkLayerOption>(target_at + NeighbourTarget::LEN) {
-        if matches!(option.kind, 1 | 2) && (option.length != 1 || option.mac != device.mac) {
-            return Err(DropReason::SpoofedNeighbour);
+    match packet.header::<LinkLayerOption>(target_at + NeighbourTarget::LEN) {
+        Some(LinkLayerOption { kind: 1 | 2, length, mac }) if length != 1 || mac != device.mac => {
+            Err(DropReason::SpoofedNeighbour)
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[inline(always)]

@@ -147,7 +147,7 @@ impl Packet for Skb<'_> {
         // between loads of words and loads of bytes, and the verifier allows words wherever the
         // processor does.
         Some(unsafe {
-            if size_of::<H>() % 4 == 0 {
+            if size_of::<H>().is_multiple_of(4) {
                 (at as *const Words<H>).read().0
             } else {
                 (at as *const Halves<H>).read().0

@@ -185,7 +185,7 @@ impl Tables for Maps<'_> {
         let moved = unsafe {
             (*place).last_seen = last_seen;
             (*place).state = state as u8;
-            FLOWS.insert(key, &*place, 0)
+            FLOWS.insert(key, *place, 0)
         };
         if moved.is_ok() {
             let _ = UNREPLIED.remove(key);

@@ -34,6 +34,19 @@ pub enum Body {
     Raw(u8, Vec<u8>),
 }
 
+impl Body {
+    /// The protocol in a word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Tcp(..) => "TCP",
+            Self::Udp(..) => "UDP",
+            Self::Icmp(..) => "an echo",
+            Self::Raw(..) => "another protocol",
+        }
+    }
+}
+
 impl Frame {
     /// A packet between two addresses, from and to these Ethernet addresses.
     #[must_use]

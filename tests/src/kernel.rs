@@ -37,8 +37,11 @@ pub struct Outcome {
     /// Why it was dropped, where it was.
     pub reason: Option<DropReason>,
     /// Flows with and without a reply afterwards, with a time of 0.
-    pub flows: (Vec<(FlowKey, Flow)>, Vec<(FlowKey, Flow)>),
+    pub flows: (Flows, Flows),
 }
+
+/// A flow table's contents, in order.
+pub type Flows = Vec<(FlowKey, Flow)>;
 
 impl Kernel {
     /// Makes the namespace and loads the object.
@@ -193,7 +196,7 @@ impl Kernel {
         Ok(reason)
     }
 
-    fn flows(&mut self, name: &str) -> Result<Vec<(FlowKey, Flow)>> {
+    fn flows(&mut self, name: &str) -> Result<Flows> {
         let map: HashMap<_, FlowKey, Flow> = self.map(name)?.try_into()?;
         let mut flows = Vec::new();
         for entry in map.iter() {

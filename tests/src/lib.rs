@@ -1,5 +1,12 @@
 //! What the tests that need root share.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails ends the test that uses it"
+)]
+
 pub mod budget;
 pub mod cases;
 pub mod frame;

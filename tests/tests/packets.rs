@@ -1,5 +1,7 @@
 //! The case table, on bytes in memory and in the kernel.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails ends the test that uses it")]
+
 use netd_common::{
     abi::{Flow, FlowKey, programs},
     conntrack::State,

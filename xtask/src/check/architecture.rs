@@ -89,6 +89,7 @@ const RULES: &[Rule] = &[
         within: &["netd-ebpf/src/"],
         except: &[
             "netd-ebpf/src/ctx",
+            "netd-ebpf/src/edit",
             "netd-ebpf/src/host",
             "netd-ebpf/src/maps",
             "netd-ebpf/src/main.rs",

@@ -85,9 +85,9 @@ impl Dataplane {
                 .load()
                 .map_err(|e| refused(&format!("the kernel refuses the eBPF program {name}"), &e))?;
         }
-        let mut tables = Tables::open(&mut ebpf)?;
+        let tables = Tables::open(&mut ebpf)?;
         write_config(&mut ebpf)?;
-        let slots = Slots::adopt(&mut tables)?;
+        let slots = Slots::adopt(&tables)?;
         let mut dataplane = Self { directory, ebpf, tables, slots };
         dataplane.adopt_uplinks()?;
         dataplane.attach_host_programs(cgroup)?;

@@ -15,7 +15,7 @@ pub(super) struct Slots {
 
 impl Slots {
     /// Finds the slots that the adopted maps use.
-    pub(super) fn adopt(tables: &mut Tables) -> Result<Self> {
+    pub(super) fn adopt(tables: &Tables) -> Result<Self> {
         let mut used = BTreeSet::new();
         for entry in tables.devices.iter() {
             used.insert(entry.map_err(|e| refused("cannot read the devices", &e))?.1.slot);

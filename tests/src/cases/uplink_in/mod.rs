@@ -1,6 +1,9 @@
 //! What comes in by a wire: published ports, answers, and everything that is refused
 //! (DESIGN 3.3 rule 6).
 
+mod answers;
+mod refused;
+
 use super::{
     Case, Hook, PUBLISHED_SLOT, delivered, end, enter, from_outside, masqueraded_flow, publish,
     published_flow, record,
@@ -18,7 +21,15 @@ const ACK: u8 = 0x10;
 const RST: u8 = 0x04;
 
 pub(super) fn cases() -> Vec<Case> {
-    [published(), not_published(), answers(), refused()].into_iter().flatten().collect()
+    let parts = [
+        published(),
+        not_published(),
+        answers::cases(),
+        refused::on_every_address(),
+        refused::at_the_last_hop(),
+        refused::others(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 fn row(name: impl Into<String>, packet: Vec<u8>, verdict: Verdict) -> Case {
@@ -192,174 +203,5 @@ fn not_published() -> Vec<Case> {
                 w.published.insert(netd_common::flow::published_port(end(ip("::"), 8080), 6), v4);
             }),
     );
-    rows
-}
-
-fn answers() -> Vec<Case> {
-    let mut rows = Vec::new();
-    for (server, host, inner) in ends() {
-        let v4 = host.is_ipv4();
-        let key = masqueraded_flow(end(server, 53), end(host, 6000), 17);
-        let packet = from_outside(server, host, Body::Udp(53, 6000, vec![7])).bytes();
-        let out = arrived(server, A, inner, Body::Udp(53, 4000, vec![7]));
-        let to = delivered(A, end(inner, 4000));
-        let opened = |w: &mut World, state, age| {
-            let record = record(w, A, end(inner, 4000), state, age);
-            enter(w, key, record);
-        };
-        rows.push(
-            row(
-                format!("the first answer to {host} establishes and is delivered"),
-                packet.clone(),
-                to,
-            )
-            .world(|w| opened(w, State::Unreplied, 0))
-            .out(out.clone())
-            .flows(&[(key, State::Established)]),
-        );
-        rows.push(
-            row(format!("a further answer to {host} is delivered"), packet.clone(), to)
-                .world(|w| opened(w, State::Established, 0))
-                .out(out)
-                .flows(&[(key, State::Established)]),
-        );
-        rows.push(
-            row(
-                format!("an answer to {host} that comes too late is the host's"),
-                packet.clone(),
-                Verdict::Pass,
-            )
-            .world(|w| opened(w, State::Unreplied, 121)),
-        );
-        rows.push(
-            row(
-                format!("an answer to {host} for a container that is gone is the host's"),
-                packet,
-                Verdict::Pass,
-            )
-            .world(|w| {
-                opened(w, State::Established, 0);
-                w.generations.insert(A.slot(), 1);
-            }),
-        );
-        let stranger = from_outside(server, host, Body::Udp(54, 6000, vec![7])).bytes();
-        rows.push(
-            row(
-                format!("another port of the server at {host} is the host's"),
-                stranger,
-                Verdict::Pass,
-            )
-            .world(|w| opened(w, State::Established, 0))
-            .flows(&[(key, State::Established)]),
-        );
-        rows.extend(echoes(server, host, inner, v4));
-    }
-    rows
-}
-
-fn echoes(server: IpAddr, host: IpAddr, inner: IpAddr, v4: bool) -> Vec<Case> {
-    let (protocol, request, reply) = if v4 { (1, 8, 0) } else { (58, 128, 129) };
-    let key = masqueraded_flow(end(server, 0), end(host, 77), protocol);
-    let opened = |w: &mut World| {
-        let record = record(w, A, end(inner, 33), State::Unreplied, 0);
-        enter(w, key, record);
-    };
-    let answer = from_outside(server, host, Body::Icmp(reply, 0, echo(77))).bytes();
-    let inverted = from_outside(server, host, Body::Icmp(request, 0, echo(77))).bytes();
-    vec![
-        row(format!("an echo reply to {host} is delivered"), answer, delivered(A, end(inner, 33)))
-            .world(opened)
-            .out(arrived(server, A, inner, Body::Icmp(reply, 0, echo(33))))
-            .flows(&[(key, State::Established)]),
-        // GHSA-c66w-hq56-4q97: the direction of an echo is part of the flow.
-        row(
-            format!("an echo request to {host} with a known identifier is the host's"),
-            inverted,
-            Verdict::Pass,
-        )
-        .world(opened)
-        .flows(&[(key, State::Unreplied)]),
-    ]
-}
-
-fn refused() -> Vec<Case> {
-    let mut rows = Vec::new();
-    for (client, host, inner) in ends() {
-        let v4 = host.is_ipv4();
-        for body in [
-            tcp(5000, 80, SYN),
-            Body::Udp(1, 2, vec![3]),
-            Body::Icmp(if v4 { 8 } else { 128 }, 0, echo(1)),
-        ] {
-            let what = match &body {
-                Body::Tcp(..) => "TCP",
-                Body::Udp(..) => "UDP",
-                _ => "an echo",
-            };
-            let direct = from_outside(client, inner, body).bytes();
-            rows.push(dropped(
-                format!("a container's own address {inner} is not reached by {what}"),
-                direct,
-                DropReason::Unsolicited,
-            ));
-        }
-        let gateway = if v4 { A.gateway4() } else { A.gateway6() };
-        let direct = from_outside(client, gateway, tcp(5000, 22, SYN)).bytes();
-        rows.push(dropped(
-            format!("a gateway {gateway} is not reached"),
-            direct,
-            DropReason::Unsolicited,
-        ));
-        let forged = from_outside(inner, host, tcp(5000, 8080, SYN)).bytes();
-        rows.push(
-            dropped(
-                format!("a container's address {inner} as a source is forged"),
-                forged.clone(),
-                DropReason::SpoofedAddress,
-            )
-            .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80)),
-        );
-        rows.push(dropped(
-            format!("{inner} as a source to the host is forged"),
-            forged,
-            DropReason::SpoofedAddress,
-        ));
-        let loopback = if v4 { ip("127.0.0.1") } else { ip("::1") };
-        let trick = from_outside(client, loopback, tcp(5000, 8000, SYN)).bytes();
-        rows.push(
-            dropped(
-                format!("a port published on {loopback} is not reached by a wire"),
-                trick,
-                DropReason::Martian,
-            )
-            .world(|w| publish(w, end(loopback, 8000), 6, A, 80)),
-        );
-        let last = from_outside(client, host, tcp(5000, 8080, SYN)).hops(1).bytes();
-        let key = published_flow(end(client, 5000), end(inner, 80), 6);
-        rows.push(
-            dropped(
-                format!("a packet to {host} at its last hop is not forwarded"),
-                last,
-                DropReason::HopLimit,
-            )
-            .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80))
-            .flows(&[(key, State::Unreplied)]),
-        );
-    }
-    rows.push(row(
-        "ARP is the host's",
-        crate::frame::arp(
-            (super::ROUTER_MAC, [0xff; 6]),
-            1,
-            (super::ROUTER_MAC, [198, 51, 100, 1]),
-            [198, 51, 100, 2],
-        ),
-        Verdict::Pass,
-    ));
-    let mut broken = from_outside(ip("203.0.113.9"), ip(HOST4), tcp(1, 2, SYN)).bytes();
-    broken[14] = 0x44;
-    rows.push(row("a malformed packet is the host's to refuse", broken, Verdict::Pass));
-    let group = from_outside(ip("203.0.113.9"), ip("224.0.0.1"), Body::Udp(1, 2, vec![3])).bytes();
-    rows.push(row("multicast is the host's", group, Verdict::Pass));
     rows
 }

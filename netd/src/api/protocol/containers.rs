@@ -1,0 +1,172 @@
+//! Containers on the socket.
+
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+};
+
+/// The first half of `netctl run`: reserves everything, changes nothing in the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ContainerCreate {
+    /// Its name; one is made up where none is given.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The name it gives itself; its short identity where none is given.
+    #[serde(default)]
+    pub hostname: Option<String>,
+    /// `bridge` where empty.
+    #[serde(default)]
+    pub networks: Vec<NetworkAttach>,
+    /// `-p` specs.
+    #[serde(default)]
+    pub publish: Vec<String>,
+    /// `-P`: publish everything exposed on picked ports.
+    #[serde(default)]
+    pub publish_all: bool,
+    /// `--expose` ports: `80`, `53/udp`, `8000-8010`.
+    #[serde(default)]
+    pub expose: Vec<String>,
+    /// `--add-host NAME:ADDRESS` (or `NAME:host-gateway`).
+    #[serde(default)]
+    pub add_hosts: Vec<String>,
+    /// `--dns`.
+    #[serde(default)]
+    pub dns: Vec<String>,
+    /// `-e KEY=VALUE`.
+    #[serde(default)]
+    pub environment: Vec<String>,
+    /// What runs in it.
+    pub command: Vec<String>,
+    /// `--rm`.
+    #[serde(default)]
+    pub auto_remove: bool,
+}
+
+/// One `--network` of `netctl run`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct NetworkAttach {
+    /// Name, identity or prefix; `host` and `none` alone only.
+    pub network: String,
+    /// Further names there.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// A fixed IPv4 address.
+    #[serde(default)]
+    pub ip: Option<String>,
+    /// A fixed IPv6 address.
+    #[serde(default)]
+    pub ip6: Option<String>,
+}
+
+/// The second half of `netctl run`: its first process waits in its own namespaces; attach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ContainerStart {
+    /// Process id in the agent's pid namespace.
+    pub pid: i32,
+}
+
+/// The sandbox saw its process end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ContainerExit {
+    /// Exit code, or 128 + signal.
+    pub code: i32,
+}
+
+/// `netctl stop`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ContainerStop {
+    /// Seconds between SIGTERM and SIGKILL.
+    pub timeout: u64,
+}
+
+/// A container as `inspect` and `ps` show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ContainerInspect {
+    /// Its identity.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The name it gives itself.
+    pub hostname: String,
+    /// RFC 3339.
+    pub created: String,
+    /// What runs in it.
+    pub command: Vec<String>,
+    /// `created`, `running` or `exited`.
+    pub status: String,
+    /// First process, in the agent's pid namespace; 0 where none runs.
+    pub pid: i32,
+    /// Seconds since 1970; 0 where it never ran.
+    pub started: u64,
+    /// Exit code; 0 unless `exited`.
+    pub exit_code: i32,
+    /// `bridge`, `host` or `none`.
+    pub mode: String,
+    /// Attachments by network name.
+    pub networks: BTreeMap<String, EndpointInspect>,
+    /// `80/tcp` to the host addresses and ports that lead there; empty for exposed ones.
+    pub ports: BTreeMap<String, Vec<PortBinding>>,
+    /// Extra /etc/hosts lines: name and address.
+    pub hosts: Vec<(String, IpAddr)>,
+    /// Resolvers in place of the host's.
+    pub dns: Vec<IpAddr>,
+    /// Where its log and the files that it sees as /etc/hosts and so on are.
+    pub directory: PathBuf,
+    /// Forgotten as soon as it ends.
+    pub auto_remove: bool,
+}
+
+/// One attachment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EndpointInspect {
+    /// The network's identity.
+    #[serde(rename = "NetworkID")]
+    pub network_id: String,
+    /// The endpoint's identity.
+    #[serde(rename = "EndpointID")]
+    pub endpoint_id: String,
+    /// Ethernet address.
+    pub mac_address: String,
+    /// IPv4 address.
+    #[serde(rename = "IPAddress")]
+    pub ip_address: Option<Ipv4Addr>,
+    /// Its prefix length.
+    #[serde(rename = "IPPrefixLen")]
+    pub ip_prefix_len: u8,
+    /// IPv4 gateway.
+    pub gateway: Option<Ipv4Addr>,
+    /// IPv6 address.
+    #[serde(rename = "GlobalIPv6Address")]
+    pub global_ipv6_address: Option<Ipv6Addr>,
+    /// Its prefix length.
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    pub global_ipv6_prefix_len: u8,
+    /// IPv6 gateway.
+    #[serde(rename = "IPv6Gateway")]
+    pub ipv6_gateway: Option<Ipv6Addr>,
+    /// Further names on this network.
+    pub aliases: Vec<String>,
+    /// The device in the container.
+    pub interface: String,
+    /// The device on the host.
+    pub host_interface: String,
+}
+
+/// A host address and port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PortBinding {
+    /// Host address; `0.0.0.0` and `::` are all of a family.
+    pub host_ip: IpAddr,
+    /// Host port.
+    pub host_port: u16,
+}

@@ -1,0 +1,87 @@
+//! What no wire may send.
+
+use super::*;
+use crate::{frame::arp, world::ROUTER_MAC};
+
+pub(super) fn on_every_address() -> Vec<Case> {
+    let mut rows = Vec::new();
+    for (client, host, inner) in ends() {
+        let v4 = host.is_ipv4();
+        for body in [
+            tcp(5000, 80, SYN),
+            Body::Udp(1, 2, vec![3]),
+            Body::Icmp(if v4 { 8 } else { 128 }, 0, echo(1)),
+        ] {
+            let what = body.word();
+            let direct = from_outside(client, inner, body).bytes();
+            rows.push(dropped(
+                format!("a container's own address {inner} is not reached by {what}"),
+                direct,
+                DropReason::Unsolicited,
+            ));
+        }
+        let gateway = if v4 { A.gateway4() } else { A.gateway6() };
+        let direct = from_outside(client, gateway, tcp(5000, 22, SYN)).bytes();
+        rows.push(dropped(
+            format!("a gateway {gateway} is not reached"),
+            direct,
+            DropReason::Unsolicited,
+        ));
+        let forged = from_outside(inner, host, tcp(5000, 8080, SYN)).bytes();
+        rows.push(
+            dropped(
+                format!("a container's address {inner} as a source is forged"),
+                forged.clone(),
+                DropReason::SpoofedAddress,
+            )
+            .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80)),
+        );
+        rows.push(dropped(
+            format!("{inner} as a source to the host is forged"),
+            forged,
+            DropReason::SpoofedAddress,
+        ));
+        let loopback = if v4 { ip("127.0.0.1") } else { ip("::1") };
+        let trick = from_outside(client, loopback, tcp(5000, 8000, SYN)).bytes();
+        rows.push(
+            dropped(
+                format!("a port published on {loopback} is not reached by a wire"),
+                trick,
+                DropReason::Martian,
+            )
+            .world(|w| publish(w, end(loopback, 8000), 6, A, 80)),
+        );
+    }
+    rows
+}
+
+pub(super) fn at_the_last_hop() -> Vec<Case> {
+    let mut rows = Vec::new();
+    for (client, host, inner) in ends() {
+        let last = from_outside(client, host, tcp(5000, 8080, SYN)).hops(1).bytes();
+        let key = published_flow(end(client, 5000), end(inner, 80), 6);
+        rows.push(
+            dropped(
+                format!("a packet to {host} at its last hop is not forwarded"),
+                last,
+                DropReason::HopLimit,
+            )
+            .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80))
+            .flows(&[(key, State::Unreplied)]),
+        );
+    }
+    rows
+}
+
+pub(super) fn others() -> Vec<Case> {
+    let router = (ROUTER_MAC, [198, 51, 100, 1]);
+    let question = arp((ROUTER_MAC, [0xff; 6]), 1, router, [198, 51, 100, 2]);
+    let mut broken = from_outside(ip("203.0.113.9"), ip(HOST4), tcp(1, 2, SYN)).bytes();
+    broken[14] = 0x44;
+    let group = from_outside(ip("203.0.113.9"), ip("224.0.0.1"), Body::Udp(1, 2, vec![3])).bytes();
+    vec![
+        row("ARP is the host's", question, Verdict::Pass),
+        row("a malformed packet is the host's to refuse", broken, Verdict::Pass),
+        row("multicast is the host's", group, Verdict::Pass),
+    ]
+}
