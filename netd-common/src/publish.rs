@@ -17,7 +17,8 @@ pub(crate) fn inbound<T: Tables>(
     parsed: &Parsed,
     published: &Published,
 ) -> Option<Verdict> {
-    if published.address.is_v4() != parsed.is_v4() {
+    // A link-local client could not be answered: its address means another host on each link.
+    if published.address.is_v4() != parsed.is_v4() || parsed.source.is_link_local_v6() {
         return None;
     }
     let inner = End { address: published.address, port: published.port };
@@ -60,8 +61,8 @@ fn open<T: Tables>(
     slot: u32,
     key: &FlowKey,
 ) -> Opening {
-    // What only a container may be called comes in by no wire.
-    if tables.subnet(&parsed.source).is_some() {
+    // What only a container or the host itself may be called comes in by no wire.
+    if tables.subnet(&parsed.source).is_some() || tables.is_local(&parsed.source) {
         return Opening::Refused(DropReason::SpoofedAddress);
     }
     let first = parsed.tcp_flags() & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN;

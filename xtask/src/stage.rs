@@ -56,12 +56,13 @@ pub(crate) fn bpf_folder(name: &str) -> PathBuf {
 fn watch(play: &str, name: &str) -> Result<u8> {
     // What the play leaves behind becomes a child of this process, which can then end it.
     prctl::set_child_subreaper(true).context("cannot adopt orphans")?;
-    let signals = SigSet::from_iter(SIGNALS);
-    signals.thread_block().context("cannot block signals")?;
     let mut child = Command::new(env::current_exe()?)
         .args([PLAY, play, name])
         .spawn()
         .context("cannot start the play")?;
+    // Only now: a child inherits what is blocked.
+    let signals = SigSet::from_iter(SIGNALS);
+    signals.thread_block().context("cannot block signals")?;
     loop {
         if let Some(code) = exit_code(&mut child)? {
             return Ok(code);

@@ -26,6 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
         not_published(),
         answers::cases(),
         refused::on_every_address(),
+        refused::impossible_sources(),
         refused::at_the_last_hop(),
         refused::others(),
     ];

@@ -55,6 +55,28 @@ pub(super) fn on_every_address() -> Vec<Case> {
     rows
 }
 
+pub(super) fn impossible_sources() -> Vec<Case> {
+    let mut rows = Vec::new();
+    for (_, host, _) in ends() {
+        let own = from_outside(host, host, tcp(8080, 8080, SYN)).bytes();
+        rows.push(
+            dropped(
+                format!("the host's own {host} as a source is forged"),
+                own,
+                DropReason::SpoofedAddress,
+            )
+            .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80)),
+        );
+    }
+    // An answer could not find its way back: the address means another neighbour on each link.
+    let near = from_outside(ip("fe80::7"), ip(HOST6), tcp(5000, 8080, SYN)).bytes();
+    rows.push(
+        row("a link-local client is the host's", near, Verdict::Pass)
+            .world(|w| publish(w, end(ip("::"), 8080), 6, A, 80)),
+    );
+    rows
+}
+
 pub(super) fn at_the_last_hop() -> Vec<Case> {
     let mut rows = Vec::new();
     for (client, host, inner) in ends() {
