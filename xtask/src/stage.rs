@@ -2,14 +2,14 @@
 //! clears the stage after it, however it ended: done, failed, killed, or interrupted by a person.
 
 use crate::run;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
     sys::{
         prctl,
         signal::{SigSet, Signal, kill},
         wait::wait,
     },
-    unistd::{Pid, getpid},
+    unistd::{Pid, alarm, getpid},
 };
 use std::{
     env, fs,
@@ -63,12 +63,14 @@ fn watch(play: &str, name: &str) -> Result<u8> {
     // Only now: a child inherits what is blocked.
     let signals = SigSet::from_iter(SIGNALS);
     signals.thread_block().context("cannot block signals")?;
+    alarm::set(LONGEST_PLAY);
     loop {
         if let Some(code) = exit_code(&mut child)? {
             return Ok(code);
         }
         match signals.wait().context("cannot wait for signals")? {
             Signal::SIGCHLD => {}
+            Signal::SIGALRM => bail!("the {play} hangs: it took longer than {LONGEST_PLAY} s"),
             signal => {
                 eprintln!("\n{signal}: clearing the stage");
                 return Ok(128 + signal as u8);
@@ -122,8 +124,17 @@ fn names_in(folder: &Path, prefix: &str) -> Vec<String> {
     names.filter(|name| name.starts_with(prefix)).collect()
 }
 
-const SIGNALS: [Signal; 5] =
-    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGCHLD];
+/// Seconds.
+const LONGEST_PLAY: u32 = 300;
+
+const SIGNALS: [Signal; 6] = [
+    Signal::SIGALRM,
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGCHLD,
+];
 
 #[cfg(test)]
 mod tests {

@@ -161,7 +161,7 @@ pub(super) fn is_running(container: &Container) -> bool {
 }
 
 /// The first process of one of netd's own containers; none where it does not run any more.
-fn process(container: &Container) -> Result<Option<Process>> {
+pub(super) fn process(container: &Container) -> Result<Option<Process>> {
     let Status::Running { pid, start_time, .. } = container.status else { return Ok(None) };
     if container.source != Source::Run {
         return Err(Error::conflict(format!(

@@ -1,13 +1,21 @@
 //! What the agent says of itself and of dropped packets; and the teardown, which ends it.
 
-use super::{Agent, Inner, lifecycle::is_running};
+use super::{
+    Agent, Inner,
+    lifecycle::{is_running, process},
+};
 use crate::api::protocol::{Drop, Status};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::plan::plan;
-use crate::spec::{Spec, container::Container, name::InterfaceName};
+use crate::spec::{
+    Spec,
+    container::{Container, Source},
+    name::InterfaceName,
+};
 use crate::state::State;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use tokio::time::timeout;
 
 impl Agent {
     /// What there is, and what is amiss.
@@ -68,7 +76,8 @@ impl Agent {
     /// Everything that could not be removed, in one line; what can be removed is.
     pub async fn teardown(&self) -> Result<()> {
         let mut inner = self.inner.lock().await;
-        let mut errors = inner.remove_devices().await;
+        let mut errors = inner.end_containers().await;
+        errors.extend(inner.remove_devices().await);
         errors.extend(inner.live.remove().err());
         errors.extend(inner.store.remove().err());
         inner.spec = Spec::default();
@@ -83,6 +92,29 @@ impl Agent {
 }
 
 impl Inner {
+    /// Ends what `netctl run` started: nobody could manage it any more. Foreign containers stay.
+    async fn end_containers(&self) -> Vec<Error> {
+        let mut errors = Vec::new();
+        let mut ending = Vec::new();
+        for container in self.spec.containers.values().filter(|c| c.source == Source::Run) {
+            match process(container) {
+                Ok(Some(process)) => {
+                    errors.extend(process.terminate().err());
+                    ending.push(process);
+                }
+                Ok(None) => {}
+                Err(error) => errors.push(error),
+            }
+        }
+        for process in ending {
+            if timeout(PATIENCE, process.ended()).await.is_err() {
+                errors.extend(process.kill().err());
+                errors.extend(process.ended().await.err());
+            }
+        }
+        errors
+    }
+
     /// Everything that a plan can remove goes by one, whether or not the steps before it failed.
     async fn remove_devices(&mut self) -> Vec<Error> {
         let mut errors = Vec::new();
@@ -113,3 +145,6 @@ fn uplinks(state: &State) -> BTreeMap<String, Vec<IpAddr>> {
     };
     state.uplinks.iter().map(|(name, entry)| (name.to_string(), addresses(entry))).collect()
 }
+
+/// How long a teardown waits for a container that was asked to end.
+const PATIENCE: Duration = Duration::from_secs(2);

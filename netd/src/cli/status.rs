@@ -113,7 +113,7 @@ fn added(before: &[Drop], now: &[Drop]) -> Vec<Drop> {
 fn warning(status: &Status, networks: &[NetworkInspect]) -> String {
     let names: Vec<_> = networks.iter().map(|network| network.name.as_str()).collect();
     format!(
-        "This cuts off {} running containers and removes the networks {}, {} published ports, \
+        "This ends or cuts off {} running containers and removes the networks {}, {} published ports, \
          every device, program and map of netd's and its stored state, and ends the agent. Continue?",
         status.containers,
         names.join(", "),

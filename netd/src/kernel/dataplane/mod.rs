@@ -184,18 +184,24 @@ fn classifier<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassif
         .map_err(|e: ProgramError| refused(&format!("{name} is no classifier"), &e))
 }
 
-/// The kernel's refusal in one line: the cause's chain, and of a verifier log only its end.
+/// The kernel's refusal in one line: the cause's chain, and of a verifier log only what it says
+/// last before its statistics.
 fn refused(what: &str, error: &(dyn std::error::Error + 'static)) -> Error {
     let mut message = what.to_owned();
     let mut cause = Some(error);
     while let Some(e) = cause {
         let text = e.to_string();
-        let line = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or_default();
+        let line = text.lines().rev().map(str::trim).find(|l| !is_statistic(l)).unwrap_or_default();
         if !message.ends_with(line) {
             message.push_str(": ");
-            message.push_str(line.trim());
+            message.push_str(line);
         }
         cause = e.source();
     }
     Error::kernel(message)
+}
+
+fn is_statistic(line: &str) -> bool {
+    let beginnings = ["verification time", "stack depth", "processed ", "[]"];
+    line.is_empty() || beginnings.iter().any(|b| line.starts_with(b))
 }
