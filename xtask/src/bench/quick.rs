@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{run, world::iperf_rate};
 use anyhow::{Context, Result, bail};
-use std::io::Write;
 
 /// What is measured, and how netd must compare with the raw veth pair.
 struct Metric {
@@ -22,10 +21,14 @@ type Round = [f64; 3];
 
 /// Measures, prints the table, and fails where netd is below a target.
 pub(crate) fn compare(tracks: &[Track; 3]) -> Result<()> {
-    println!("{:24}{}", "median of the rounds", HEAD);
-    let mut below = Vec::new();
+    let mut measured = Vec::new();
     for metric in METRICS {
-        let rounds = measure(&metric, tracks)?;
+        let rounds = run::stage(metric.name, || measure(&metric, tracks))?;
+        measured.push((metric, rounds));
+    }
+    println!("\n{:24}{HEAD}", "median of the rounds");
+    let mut below = Vec::new();
+    for (metric, rounds) in measured {
         let ratio = print(&metric, &rounds);
         if ratio < metric.target {
             below.push(format!("{} {ratio:.2} < {:.2}", metric.name, metric.target));
@@ -49,10 +52,7 @@ fn measure(metric: &Metric, tracks: &[Track; 3]) -> Result<Vec<Round>> {
             round[place] += sample(metric, &tracks[place])? / 2.0;
         }
         rounds.push(round);
-        eprint!(".");
-        std::io::stderr().flush()?;
     }
-    eprint!("\r");
     Ok(rounds)
 }
 

@@ -36,14 +36,33 @@ impl Dataplane {
             .insert(index, convert::uplink(entry), 0)
             .map_err(|e| refused(&format!("cannot enter uplink {name}"), &e))?;
         for (program, side) in UPLINK_HOOKS {
-            let pin = self.uplink_pin(program, index);
-            if !pin.exists() {
-                let program = classifier(&mut self.ebpf, program)?;
-                attach_uplink(program, name, side, &pin)
-                    .map_err(|e| e.context(format!("cannot attach to uplink {name}")))?;
+            if self.is_attached(program, name, side) {
+                continue;
             }
+            // A pin whose link lost its device, or was taken off, holds nothing.
+            let pin = self.uplink_pin(program, index);
+            remove_pin(&pin)?;
+            let program = classifier(&mut self.ebpf, program)?;
+            attach_uplink(program, name, side, &pin)
+                .map_err(|e| e.context(format!("cannot attach to uplink {name}")))?;
         }
         Ok(())
+    }
+
+    /// Both programs of this agent's are on the device: the hooks themselves are asked, not the
+    /// pins.
+    pub(super) fn is_uplink(&self, name: &InterfaceName) -> bool {
+        UPLINK_HOOKS.iter().all(|(program, side)| self.is_attached(program, name, *side))
+    }
+
+    fn is_attached(&self, program: &str, name: &InterfaceName, side: TcAttachType) -> bool {
+        let Some(own) = self.ebpf.program(program).and_then(|p| p.info().ok()) else {
+            return false;
+        };
+        let Ok((_, there)) = SchedClassifier::query_tcx(name.as_str(), side) else {
+            return false;
+        };
+        there.iter().any(|info| info.id() == own.id())
     }
 
     /// Takes the programs off a device to the outside; one that is gone has none.
@@ -61,9 +80,8 @@ impl Dataplane {
         Ok(())
     }
 
-    /// The uplinks that have both programs; one that has lost a pin counts as none, and is made
-    /// anew.
-    pub(super) fn attached_uplinks(&self) -> Result<Vec<(u32, Uplink)>> {
+    /// The uplinks that the programs were told of.
+    pub(super) fn known_uplinks(&self) -> Result<Vec<(u32, Uplink)>> {
         let mut uplinks = Vec::new();
         for entry in self.tables.uplinks.iter() {
             let (index, value) = entry.map_err(|e| refused("cannot read the uplinks", &e))?;
@@ -75,8 +93,7 @@ impl Dataplane {
     /// Puts this agent's programs in place of the last one's on every uplink that is pinned. A link
     /// whose device is gone is let go.
     pub(super) fn adopt_uplinks(&mut self) -> Result<()> {
-        let indexes: Vec<u32> =
-            self.attached_uplinks()?.into_iter().map(|(index, _)| index).collect();
+        let indexes: Vec<u32> = self.known_uplinks()?.into_iter().map(|(index, _)| index).collect();
         for index in indexes {
             for (program, _) in UPLINK_HOOKS {
                 let pin = self.uplink_pin(program, index);

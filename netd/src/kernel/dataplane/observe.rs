@@ -3,7 +3,7 @@
 use super::{Dataplane, convert, refused};
 use crate::error::Result;
 use crate::spec::name::{InterfaceName, Mac};
-use crate::state::{DeviceEntry, State};
+use crate::state::{DeviceEntry, State, UplinkEntry};
 use netd_common::{
     abi::{MAX_FLOWS, MAX_UNREPLIED},
     verdict::DropReason,
@@ -56,10 +56,11 @@ impl Dataplane {
             let address = address.map_err(|e| refused("cannot read the host addresses", &e))?;
             state.locals.insert(address.into());
         }
-        for (index, value) in self.attached_uplinks()? {
-            if let Some(name) = name_of(names, index) {
-                state.uplinks.insert(name, convert::uplink_entry(&value));
-            }
+        for (index, value) in self.known_uplinks()? {
+            let Some(name) = name_of(names, index) else { continue };
+            let entry =
+                if self.is_uplink(&name) { convert::uplink_entry(&value) } else { UNGUARDED };
+            state.uplinks.insert(name, entry);
         }
         Ok(state)
     }
@@ -141,6 +142,9 @@ impl Dataplane {
         })
     }
 }
+
+/// An uplink that lost a program: like no entry that is wanted, so it is put again or let go.
+const UNGUARDED: UplinkEntry = UplinkEntry { ipv4: None, ipv6: None, header: u8::MAX };
 
 fn name_of(names: &BTreeMap<u32, InterfaceName>, index: u32) -> Option<InterfaceName> {
     names.get(&index).cloned().or_else(|| convert::nameless(index))
