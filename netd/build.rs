@@ -65,8 +65,14 @@ fn compile(root: &Path) -> Result<PathBuf> {
     Ok(target_dir.join(bpf::TARGET).join("bpf/netd-ebpf"))
 }
 
-/// The loader reads BTF; v3 has 32-bit arithmetic and jumps.
-const FLAGS: [&str; 3] = ["-Cdebuginfo=2", "-Ctarget-cpu=v3", "-Clink-arg=--btf"];
+/// The loader reads BTF; v3 has 32-bit arithmetic and jumps. Expanding copies in order would turn
+/// every clearing of a small structure into a call of a byte loop.
+const FLAGS: [&str; 4] = [
+    "-Cdebuginfo=2",
+    "-Ctarget-cpu=v3",
+    "-Clink-arg=--btf",
+    "-Clink-arg=--disable-expand-memcpy-in-order",
+];
 
 const SOURCES: [&str; 6] = [
     "Cargo.toml",

@@ -32,7 +32,7 @@ impl Skb<'_> {
 
     /// Replaces one end of the flow, through helpers that know what part of the checksum is still
     /// to be computed (skbs of local senders).
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn translate(&mut self, parsed: &Parsed, rewrite: &Rewrite) -> Option<()> {
         let edit = Edit::new(parsed, rewrite);
         let udp = if parsed.protocol == UDP { u64::from(BPF_F_MARK_MANGLED_0) } else { 0 };
