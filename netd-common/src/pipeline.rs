@@ -21,11 +21,9 @@ pub struct Sent<'a> {
     pub parsed: Parsed,
 }
 
-/// A packet on its way out that has a container's source address.
+/// Who a packet on its way out comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leaving {
-    /// Its headers.
-    pub parsed: Parsed,
+pub struct Origin {
     /// The container's network.
     pub network: u32,
     /// The uplink's own address of the packet's family; unspecified where it has none.
@@ -151,7 +149,7 @@ pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
     ifindex: u32,
     ingress: u32,
     ether_type: [u8; 2],
-) -> Result<Leaving, Verdict> {
+) -> Result<(Parsed, Origin), Verdict> {
     if ingress == 0 {
         return Err(Verdict::Pass);
     }
@@ -165,13 +163,13 @@ pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
     };
     let uplink = uplink.ok_or(Verdict::Drop(DropReason::UnknownDevice))?;
     let source = if parsed.is_v4() { uplink.ipv4 } else { uplink.ipv6 };
-    Ok(Leaving { parsed, network, source })
+    Ok((parsed, Origin { network, source }))
 }
 
 /// How a container's packet leaves.
 #[inline(always)]
-pub fn to_uplink<T: Tables>(tables: &mut T, leaving: &Leaving) -> Verdict {
-    nat::outbound(tables, &leaving.parsed, leaving.network, &leaving.source)
+pub fn to_uplink<T: Tables>(tables: &mut T, parsed: &Parsed, origin: &Origin) -> Verdict {
+    nat::outbound(tables, parsed, origin.network, &origin.source)
 }
 
 /// A packet without a container's address: a container's own is refused, any other is none of ours.

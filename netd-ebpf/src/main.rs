@@ -50,13 +50,15 @@ pub fn container_in(ctx: TcContext) -> i32 {
 pub fn uplink_in(ctx: TcContext) -> i32 {
     let mut skb = Skb::new(&ctx);
     let mut tables = Maps::new();
-    match pipeline::inspect_arriving(&skb, &tables, skb.ifindex(), skb.ether_type()) {
-        Ok(parsed) => {
-            let verdict = pipeline::from_uplink(&mut tables, &parsed);
-            act(&mut skb, &parsed, verdict)
-        }
-        Err(verdict) => settle(&skb, verdict),
-    }
+    let parsed = match pipeline::inspect_arriving(&skb, &tables, skb.ifindex(), skb.ether_type()) {
+        Ok(parsed) => parsed,
+        Err(verdict) => return settle(&skb, verdict),
+    };
+    let Some(parsed) = maps::lay_aside(parsed) else {
+        return refuse(&skb, DropReason::EditFailed);
+    };
+    let verdict = pipeline::from_uplink(&mut tables, parsed);
+    act(&mut skb, parsed, verdict)
 }
 
 /// TCX egress of every uplink.
@@ -65,13 +67,16 @@ pub fn uplink_out(ctx: TcContext) -> i32 {
     let mut skb = Skb::new(&ctx);
     let mut tables = Maps::new();
     let (ifindex, ingress) = (skb.ifindex(), skb.ingress());
-    match pipeline::inspect_leaving(&skb, &tables, ifindex, ingress, skb.ether_type()) {
-        Ok(leaving) => {
-            let verdict = pipeline::to_uplink(&mut tables, &leaving);
-            act(&mut skb, &leaving.parsed, verdict)
-        }
-        Err(verdict) => settle(&skb, verdict),
-    }
+    let (parsed, origin) =
+        match pipeline::inspect_leaving(&skb, &tables, ifindex, ingress, skb.ether_type()) {
+            Ok(leaving) => leaving,
+            Err(verdict) => return settle(&skb, verdict),
+        };
+    let Some(parsed) = maps::lay_aside(parsed) else {
+        return refuse(&skb, DropReason::EditFailed);
+    };
+    let verdict = pipeline::to_uplink(&mut tables, parsed, &origin);
+    act(&mut skb, parsed, verdict)
 }
 
 /// The one place where a verdict becomes an action.

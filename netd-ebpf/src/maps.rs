@@ -9,7 +9,7 @@ use aya_ebpf::{
     },
     helpers::{bpf_fib_lookup as fib_lookup, bpf_ktime_get_coarse_ns},
     macros::map,
-    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuHashMap, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, lpm_trie},
     programs::TcContext,
 };
 use core::mem::size_of;
@@ -21,6 +21,7 @@ use netd_common::{
     },
     address::Address,
     conntrack::State,
+    parse::Parsed,
     tables::{Opened, Route, RouteQuery, Tables},
     verdict::{DropReason, Hop},
 };
@@ -56,6 +57,11 @@ static UNREPLIED: LruHashMap<FlowKey, Flow> = LruHashMap::pinned(MAX_UNREPLIED, 
 static SOCKETS: LruHashMap<SocketKey, SocketPeer> = LruHashMap::pinned(MAX_SOCKETS, 0);
 #[map]
 static DROPS: PerCpuHashMap<DropKey, u64> = PerCpuHashMap::pinned(8_192, 0);
+
+/// One packet's headers per processor: off the stack, and without what the verifier knows of how
+/// they were read, which would have it follow every way of reading through all that comes after.
+#[map]
+static SCRATCH: PerCpuArray<Parsed> = PerCpuArray::with_max_entries(1, 0);
 
 /// The maps, and the routing table where the hook has one.
 pub(crate) struct Maps<'a> {
@@ -233,6 +239,18 @@ fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
         }
     };
     Route::Via(Hop { ifindex: fib.ifindex, next })
+}
+
+/// Lays a packet's headers aside until the program ends. No other program runs on the processor in
+/// between: TC programs run with softirqs off, and none of them starts another.
+#[inline(always)]
+pub(crate) fn lay_aside<'a>(parsed: Parsed) -> Option<&'a Parsed> {
+    let place = SCRATCH.get_ptr_mut(0)?;
+    // SAFETY: the element is this processor's own, and as above nobody else uses it meanwhile.
+    unsafe {
+        place.write(parsed);
+        Some(&*place)
+    }
 }
 
 /// The network namespace that the host programs act in.

@@ -47,7 +47,9 @@ fn decide(hook: Hook, packet: &[u8], world: &mut World) -> (Verdict, Option<Pars
         },
         Hook::UplinkOut(_) => {
             match pipeline::inspect_leaving(packet, world, ifindex, ingress, ether_type) {
-                Ok(leaving) => return (pipeline::to_uplink(world, &leaving), Some(leaving.parsed)),
+                Ok((parsed, origin)) => {
+                    return (pipeline::to_uplink(world, &parsed, &origin), Some(parsed));
+                }
                 Err(verdict) => verdict,
             }
         }
