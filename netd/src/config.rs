@@ -12,7 +12,7 @@ use std::{
 
 /// Runs the network of a container host: the agent behind netctl.
 #[derive(Clone, Debug, Default, Parser)]
-#[command(name = "netd", version)]
+#[command(name = "netd", bin_name = "netd", version)]
 pub struct Args {
     /// Configuration file (TOML; its keys are the long names of the other options)
     #[arg(long, value_name = "FILE", env = "NETD_CONFIG")]

@@ -10,7 +10,10 @@
 pub mod budget;
 pub mod cases;
 pub mod frame;
+pub mod host;
 pub mod kernel;
+pub mod leftovers;
 pub mod ns;
 pub mod program;
+pub mod programs;
 pub mod world;

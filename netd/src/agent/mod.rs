@@ -34,7 +34,7 @@ pub struct Agent {
     over: watch::Sender<bool>,
     started: Instant,
     /// Held for as long as the agent lives.
-    _locks: [Lock; 2],
+    _locks: [Lock; 3],
 }
 
 /// What the lock guards.

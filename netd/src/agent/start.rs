@@ -150,13 +150,14 @@ fn require_root() -> Result<()> {
     Err(Error::kernel("netd needs root: start it with sudo, or as a system service"))
 }
 
-/// Makes both directories and locks them against another agent.
-fn lock(config: &Config) -> Result<[Lock; 2]> {
+/// Locks the network namespace and both directories, which are made, against another agent.
+fn lock(config: &Config) -> Result<[Lock; 3]> {
+    let namespace = Lock::namespace()?;
     store::make_directory(&config.state_dir)?;
     let state = Lock::file(&config.state_dir.join(store::LOCK))?;
     mounts::put_bpffs(&config.bpf_dir)?;
     store::make_directory(&config.bpf_dir)?;
-    Ok([state, Lock::directory(&config.bpf_dir)?])
+    Ok([namespace, state, Lock::directory(&config.bpf_dir)?])
 }
 
 fn choice(config: &Config) -> UplinkChoice {

@@ -43,7 +43,10 @@ pub async fn serve(socket: Socket, agent: Arc<Agent>, stop: impl Future<Output =
                 tracing::debug!(uid = peer.uid(), pid = peer.pid(), "connection");
                 answer(stream, router.clone(), &connections);
             }
-            Ok((_, peer)) => tracing::warn!(uid = peer.uid(), "connection refused: not permitted"),
+            Ok((stream, peer)) => {
+                tracing::warn!(uid = peer.uid(), "connection refused: not permitted");
+                answer(stream, Router::new().fallback(denied), &connections);
+            }
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 // Mostly out of file descriptors: those in use need time to close.
@@ -193,6 +196,12 @@ async fn teardown(State(agent): Shared) -> Response {
 
 async fn unknown(uri: Uri) -> Response {
     failure(&Error::not_found(format!("netd's API has nothing of this method at {}", uri.path())))
+}
+
+async fn denied() -> Response {
+    failure(&Error::kernel(
+        "permission denied: netd takes orders from root and the members of its socket's group; use sudo",
+    ))
 }
 
 /// Runs a request in a task of its own and turns what comes of it into an answer.

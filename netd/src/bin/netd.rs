@@ -1,12 +1,12 @@
 //! The agent: settings, logging, signals; the work is the library's.
 
-use clap::Parser;
 use netd::{
     agent::Agent,
     api::server,
     config::{Args, Config},
     error::{Error, Result},
     kernel::socket::Socket,
+    usage,
 };
 use sd_notify::NotifyState;
 use std::{io::IsTerminal, process::ExitCode};
@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    match start(Args::parse()) {
+    match start(usage::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

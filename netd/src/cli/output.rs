@@ -20,7 +20,13 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<()> {
 /// Writes one error line to standard error.
 pub fn complain(error: &Error) {
     // There is no place left to report a failure to.
-    let _ = writeln!(io::stderr(), "error: {error}");
+    let _ = writeln!(io::stderr(), "error: {}", tame(&error.message));
+}
+
+/// Text that stays on its line and tells the terminal nothing, whatever it quotes.
+fn tame(text: &str) -> String {
+    let tame = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(tame).collect()
 }
 
 /// Does `what` to each of `names`, prints those that it was done to, goes on after an error.
@@ -109,6 +115,11 @@ mod tests {
             table(&["NETWORK ID", "NAME", "DRIVER", "SCOPE"], &rows),
             "NETWORK ID     NAME      DRIVER    SCOPE\n0123456789ab   none      null      local\n"
         );
+    }
+
+    #[test]
+    fn what_is_quoted_can_not_begin_a_line_or_steer_the_terminal() {
+        assert_eq!(tame("no a\nb\u{1b}[2J ä"), "no a\\nb\\u{1b}[2J ä");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One agent per directory: a lock that the kernel releases when the agent ends, however it ends.
+//! One agent per directory and network namespace: a lock that the kernel releases when the agent ends, however it ends.
 
 use crate::error::{Error, Result};
 use nix::sys::stat::{major, minor};
@@ -32,6 +32,27 @@ impl Lock {
         Self::take(File::open(path), path)
     }
 
+    /// Locks the network namespace of the calling thread: two agents in one would undo each
+    /// other's work. Anybody may lock it; only root's lock counts.
+    ///
+    /// # Errors
+    /// As [`Lock::file`].
+    pub fn namespace() -> Result<Self> {
+        let failed = |e| Error::kernel(format!("cannot lock the network namespace: {e}"));
+        let file = File::open("/proc/thread-self/ns/net").map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => match holder_of(&file) {
+                Some(pid) if !is_roots(pid) => Ok(Self { _file: file }),
+                pid => Err(Error::conflict(format!(
+                    "{} already manages this network namespace; stop it, or start this one in another",
+                    called(pid)
+                ))),
+            },
+            Err(TryLockError::Error(e)) => Err(failed(e)),
+        }
+    }
+
     fn take(open: std::io::Result<File>, path: &Path) -> Result<Self> {
         let file =
             open.map_err(|e| Error::kernel(format!("cannot open {}: {e}", path.display())))?;
@@ -46,15 +67,24 @@ impl Lock {
 }
 
 fn taken(file: &File, path: &Path) -> Error {
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    let who = match file.metadata().ok().and_then(|m| holder(&locks, m.dev(), m.ino())) {
-        Some(pid) => format!("another netd (pid {pid})"),
-        None => "another netd".into(),
-    };
     Error::conflict(format!(
-        "{who} already uses {}; stop it, or give this one directories of its own",
+        "{} already uses {}; stop it, or give this one directories of its own",
+        called(holder_of(file)),
         path.display()
     ))
+}
+
+fn called(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another netd".into(), |pid| format!("another netd (pid {pid})"))
+}
+
+fn is_roots(pid: u32) -> bool {
+    fs::metadata(format!("/proc/{pid}")).is_ok_and(|process| process.uid() == 0)
+}
+
+fn holder_of(file: &File) -> Option<u32> {
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    file.metadata().ok().and_then(|m| holder(&locks, m.dev(), m.ino()))
 }
 
 /// Who holds a lock, by the form of /proc/locks: `1: FLOCK ADVISORY WRITE 4242 fe:01:5678 0 EOF`.

@@ -12,24 +12,22 @@ use std::{
 };
 
 /// Sees to it that `directory` can be made on a bpffs: mounts one on /sys/fs/bpf for directories
-/// below it, else on the directory's parent.
+/// below it. Anywhere else a mount could hide what is there.
 ///
 /// # Errors
-/// A directory that can't be made, or a mount that the kernel refuses.
+/// `Invalid` for a directory elsewhere that is on no bpffs; a mount that the kernel refuses.
 pub fn put_bpffs(directory: &Path) -> Result<()> {
     if nearest(directory).is_some_and(is_bpffs) {
         return Ok(());
     }
     let standard = Path::new(BPFFS);
-    let parent = directory.parent().unwrap_or(standard);
-    let target = if directory.starts_with(standard) { standard } else { parent };
-    if target == Path::new("/") {
+    if directory == standard || !directory.starts_with(standard) {
         return Err(Error::invalid(format!(
-            "bpf directory {} must be on a bpffs: choose one below {BPFFS}",
+            "bpf directory {} is on no bpffs: choose one below {BPFFS}, or mount one there by hand",
             directory.display()
         )));
     }
-    mount_new("bpf", "bpffs", target)
+    mount_new("bpf", "bpffs", standard)
 }
 
 /// The root of the cgroup v2 hierarchy: where the host has it mounted, else mounted at `fallback`.

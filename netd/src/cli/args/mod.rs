@@ -4,14 +4,14 @@ pub mod network;
 pub mod run;
 
 use super::listing::ListArgs;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use network::NetworkVerb;
 use run::RunArgs;
 use std::path::PathBuf;
 
 /// The network of a container host, done in eBPF.
 #[derive(Debug, Parser)]
-#[command(name = "netctl", version, arg_required_else_help = true)]
+#[command(name = "netctl", bin_name = "netctl", version, arg_required_else_help = true)]
 pub struct Cli {
     /// Where the agent listens
     #[arg(
@@ -67,7 +67,7 @@ pub struct InspectArgs {
     #[arg(short, long)]
     pub format: Option<String>,
     /// Names, IDs or unique prefixes of IDs
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub names: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ pub struct RemoveArgs {
     #[arg(short, long)]
     pub force: bool,
     /// Names, IDs or unique prefixes of IDs
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub names: Vec<String>,
 }
 
@@ -105,6 +105,7 @@ pub struct PsArgs {
 #[derive(Debug, Args)]
 pub struct ExecArgs {
     /// The container
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub container: String,
     /// What to run
     #[arg(required = true, trailing_var_arg = true)]
@@ -118,6 +119,7 @@ pub struct LogsArgs {
     #[arg(short, long)]
     pub follow: bool,
     /// The container
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub container: String,
 }
 
@@ -128,7 +130,7 @@ pub struct StopArgs {
     #[arg(short, long, visible_alias = "time", value_name = "SECONDS", default_value_t = 10)]
     pub timeout: u64,
     /// The containers
-    #[arg(required = true)]
+    #[arg(required = true, value_parser = NonEmptyStringValueParser::new())]
     pub containers: Vec<String>,
 }
 
@@ -136,6 +138,7 @@ pub struct StopArgs {
 #[derive(Debug, Args)]
 pub struct PortArgs {
     /// The container
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub container: String,
     /// Only where this port of the container leads
     #[arg(value_name = "PORT[/PROTO]")]

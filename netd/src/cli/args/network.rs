@@ -2,7 +2,7 @@
 
 use super::{ForceArgs, InspectArgs, RemoveArgs};
 use crate::cli::listing::ListArgs;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 
 /// What can be done with networks.
 #[derive(Debug, Subcommand)]
@@ -83,8 +83,10 @@ pub struct ConnectArgs {
     #[arg(long)]
     pub ip6: Option<String>,
     /// The network
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub network: String,
     /// The container, or `pid:4242`, or `netns:/run/netns/x`
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub container: String,
 }
 
@@ -95,8 +97,10 @@ pub struct DisconnectArgs {
     #[arg(short, long)]
     pub force: bool,
     /// The network
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub network: String,
     /// The container, or `pid:4242`, or `netns:/run/netns/x`
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub container: String,
 }
 

@@ -105,6 +105,11 @@ impl Netlink {
     /// Sends requests in one go and gives one answer for each, in order.
     async fn ask(&self, requests: Vec<Request>) -> Vec<Reply<Option<RouteNetlinkMessage>>> {
         let expected = requests.len();
+        // The connection sends one batch each time it is woken: behind an empty one, which gets no
+        // answer to wake it, the next request would wait for ever.
+        if expected == 0 {
+            return Vec::new();
+        }
         let requests = requests.into_iter().map(|r| flagged(r, NLM_F_REQUEST));
         let mut replies = Vec::with_capacity(expected);
         if let Ok(answers) = self.connection.request_batch(requests, kernel()) {
