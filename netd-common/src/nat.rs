@@ -51,10 +51,9 @@ pub fn outbound<T: Tables>(
     if !parsed.has_ports() {
         return Verdict::Drop(DropReason::Protocol);
     }
-    let key = published_flow(parsed.to(), parsed.from(), parsed.protocol);
-    if let Some(flow) = live(tables, &key) {
-        follow(tables, &key, &flow, parsed, Direction::Reply);
-        return translate(flow.peer, flow.peer_port);
+    let mut host = parsed.from();
+    if answer(tables, parsed, &mut host) {
+        return translate(host.address, host.port);
     }
     let address = if flags & NETWORK_MASQUERADE != 0 { *source } else { parsed.source };
     if address.is_unspecified() {
@@ -64,6 +63,18 @@ pub fn outbound<T: Tables>(
         Ok(port) => translate(address, port),
         Err(reason) => Verdict::Drop(reason),
     }
+}
+
+/// Follows the answer of a published port, and gives the host's end that its client called.
+#[inline(never)]
+fn answer<T: Tables>(tables: &mut T, parsed: &Parsed, host: &mut End) -> bool {
+    let key = published_flow(parsed.to(), parsed.from(), parsed.protocol);
+    let Some(flow) = live(tables, &key) else {
+        return false;
+    };
+    follow(tables, &key, &flow, parsed, Direction::Reply);
+    *host = End { address: flow.peer, port: flow.peer_port };
+    true
 }
 
 /// Where a host address and port lead: what is published on exactly this address wins over what is
@@ -111,7 +122,9 @@ pub(crate) fn follow<T: Tables>(
     if before == after && now.saturating_sub(flow.last_seen) < REFRESH {
         return;
     }
-    if before == State::Unreplied && after != State::Unreplied {
+    // A half-open connection stays among the unreplied: a flood of SYNs, answered or not, pushes out
+    // only its like.
+    if matches!(before, State::Unreplied | State::Answered) && after == State::Established {
         tables.establish(key, now, after);
     } else {
         tables.refresh(key, now, after);

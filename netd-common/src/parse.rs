@@ -75,7 +75,8 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    const EMPTY: Self = Self {
+    /// No headers at all.
+    pub const EMPTY: Self = Self {
         source: Address::UNSPECIFIED,
         destination: Address::UNSPECIFIED,
         source_port: [0; 2],
@@ -143,14 +144,24 @@ pub fn parse<P: Packet + ?Sized>(
 ) -> Result<Parsed, Skip> {
     // Filled in place, so that no path carries a half-made value: the verifier refuses those.
     let mut parsed = Parsed::EMPTY;
-    let skip = match ether_type {
-        ETH_IPV4 => parse_v4(packet, l3, &mut parsed),
-        ETH_IPV6 => parse_v6(packet, l3, &mut parsed),
-        _ => Some(Skip::NotIp),
-    };
-    match skip {
+    match parse_into(packet, ether_type, l3, &mut parsed) {
         None => Ok(parsed),
         Some(skip) => Err(skip),
+    }
+}
+
+/// As [`parse`], into an empty [`Parsed`] that lies elsewhere than on the stack.
+#[inline(always)]
+pub fn parse_into<P: Packet + ?Sized>(
+    packet: &P,
+    ether_type: [u8; 2],
+    l3: usize,
+    parsed: &mut Parsed,
+) -> Option<Skip> {
+    match ether_type {
+        ETH_IPV4 => parse_v4(packet, l3, parsed),
+        ETH_IPV6 => parse_v6(packet, l3, parsed),
+        _ => Some(Skip::NotIp),
     }
 }
 

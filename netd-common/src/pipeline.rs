@@ -17,6 +17,8 @@ use crate::wire::{ETH_ARP, EthHdr, Header};
 pub struct Sent<'a> {
     /// The veth that it came by.
     pub device: &'a Device,
+    /// The frame is for everybody on the link.
+    pub flooded: bool,
     /// Its headers.
     pub parsed: Parsed,
 }
@@ -55,7 +57,7 @@ pub fn inspect_sent<'a, P: Packet + ?Sized, T: Tables>(
     if parsed.destination.is_multicast() {
         return Err(Verdict::Pass);
     }
-    Ok(Sent { device, parsed })
+    Ok(Sent { device, flooded: eth.dst[0] & 1 != 0, parsed })
 }
 
 /// Where a container's packet goes.
@@ -63,8 +65,15 @@ pub fn inspect_sent<'a, P: Packet + ?Sized, T: Tables>(
 pub fn from_container<T: Tables>(tables: &T, sent: &Sent) -> Verdict {
     match forward::same_network(tables, sent.device, &sent.parsed) {
         Some(verdict) => verdict,
+        // The subnet's own broadcast address: the bridge floods it, container_in lets it in.
+        None if sent.flooded && is_own_subnet(tables, sent) => Verdict::Pass,
         None => forward::elsewhere(tables, sent.device, &sent.parsed),
     }
+}
+
+#[inline(always)]
+fn is_own_subnet<T: Tables>(tables: &T, sent: &Sent) -> bool {
+    tables.subnet(&sent.parsed.destination) == Some(sent.device.network)
 }
 
 /// What the kernel is about to send into a container by the veth `ifindex`. `ingress` is the device
@@ -104,25 +113,33 @@ pub fn to_container<P: Packet + ?Sized, T: Tables>(
     }
 }
 
-/// What enters by the uplink `ifindex`; `ether_type` is the frame's protocol. An error is a verdict
-/// that needs no more.
+/// What enters by the uplink `ifindex`; `ether_type` is the frame's protocol. `foreign` says that the
+/// frame is for a VLAN device above this one, or for another machine. An error is a verdict that
+/// needs no more; otherwise the headers are in `parsed`, which was empty.
 #[inline(always)]
 pub fn inspect_arriving<P: Packet + ?Sized, T: Tables>(
     packet: &P,
     tables: &T,
     ifindex: u32,
     ether_type: [u8; 2],
-) -> Result<Parsed, Verdict> {
-    let header = link_header(tables.uplink(ifindex));
-    let parsed = parse::parse(packet, ether_type, header).map_err(|_| Verdict::Pass)?;
-    if parsed.destination.is_multicast() {
+    foreign: bool,
+    parsed: &mut Parsed,
+) -> Result<(), Verdict> {
+    if foreign {
         return Err(Verdict::Pass);
     }
-    // Nothing that only the host itself would use comes in by a wire.
-    if parsed.source.is_loopback() || parsed.destination.is_loopback() {
+    let header = link_header(tables.uplink(ifindex));
+    let skip = parse::parse_into(packet, ether_type, header, parsed);
+    if skip.is_some() || parsed.destination.is_multicast() {
+        return Err(Verdict::Pass);
+    }
+    // Nothing that only the host itself would use comes in by a wire, and nothing comes from a
+    // group or from nobody (RFC 1122 3.2.1.3).
+    let (from, to) = (&parsed.source, &parsed.destination);
+    if from.is_loopback() || to.is_loopback() || from.is_multicast() || from.is_unspecified() {
         return Err(Verdict::Drop(DropReason::Martian));
     }
-    Ok(parsed)
+    Ok(())
 }
 
 /// Where a packet from outside goes.
@@ -141,7 +158,8 @@ pub fn from_uplink<T: Tables>(tables: &mut T, parsed: &Parsed) -> Verdict {
 }
 
 /// What leaves by the uplink `ifindex`. `ingress` is the device that the packet entered the host
-/// by, 0 where the host made it. An error is a verdict that needs no more.
+/// by, 0 where the host made it. An error is a verdict that needs no more; otherwise the headers are
+/// in `parsed`, which was empty.
 #[inline(always)]
 pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
     packet: &P,
@@ -149,21 +167,28 @@ pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
     ifindex: u32,
     ingress: u32,
     ether_type: [u8; 2],
-) -> Result<(Parsed, Origin), Verdict> {
+    parsed: &mut Parsed,
+) -> Result<Origin, Verdict> {
     if ingress == 0 {
         return Err(Verdict::Pass);
     }
     let uplink = tables.uplink(ifindex);
-    let parsed = match parse::parse(packet, ether_type, link_header(uplink)) {
-        Ok(parsed) => parsed,
-        Err(skip) => return Err(stranger(tables, ingress, refused(skip))),
-    };
+    match parse::parse_into(packet, ether_type, link_header(uplink), parsed) {
+        None => {}
+        // No container's: the frames of a device that is stacked on this one.
+        Some(Skip::NotIp) => return Err(Verdict::Pass),
+        Some(skip) => return Err(stranger(tables, ingress, refused(skip))),
+    }
     let Some(network) = tables.subnet(&parsed.source) else {
+        // With the host's own source it was masqueraded on a device that is stacked on this one.
+        if tables.is_local(&parsed.source) {
+            return Err(Verdict::Pass);
+        }
         return Err(stranger(tables, ingress, Verdict::Drop(DropReason::SpoofedAddress)));
     };
     let uplink = uplink.ok_or(Verdict::Drop(DropReason::UnknownDevice))?;
     let source = if parsed.is_v4() { uplink.ipv4 } else { uplink.ipv6 };
-    Ok((parsed, Origin { network, source }))
+    Ok(Origin { network, source })
 }
 
 /// How a container's packet leaves.

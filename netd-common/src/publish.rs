@@ -2,15 +2,14 @@
 
 use crate::abi::{EndpointKey, Flow, FlowKey, Published};
 use crate::conntrack::{Direction, State};
-use crate::flow::{End, masqueraded_flow, published_flow};
+use crate::flow::{End, published_flow};
 use crate::nat::{deliver, follow, live};
 use crate::parse::{Parsed, TCP, TCP_ACK, TCP_RST, TCP_SYN};
 use crate::tables::{Opened, Tables};
 use crate::verdict::{DropReason, Verdict};
 
 /// Follows or opens the flow of a packet to a published port. None where the packet is not one of
-/// a publication's: the families differ, or it belongs to a flow that a container opened from the
-/// same host port before the port was published.
+/// a publication's: the families differ, or it is TCP in the middle of something else.
 #[inline(always)]
 pub(crate) fn inbound<T: Tables>(
     tables: &mut T,
@@ -46,7 +45,8 @@ pub(crate) fn inbound<T: Tables>(
 enum Opening {
     /// Its flow is in the table.
     Open,
-    /// It is of a flow that a container opened.
+    /// It belongs to a flow that a container or the host itself opened from this port, or to none:
+    /// then the host answers with a reset, which a flow that was lost needs.
     NotOurs,
     /// It opens nothing.
     Refused(DropReason),
@@ -67,11 +67,7 @@ fn open<T: Tables>(
     }
     let first = parsed.tcp_flags() & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN;
     if parsed.protocol == TCP && !first {
-        let older = masqueraded_flow(parsed.from(), parsed.to(), parsed.protocol);
-        return match tables.flow(&older) {
-            Some(_) => Opening::NotOurs,
-            None => Opening::Refused(DropReason::NoFlow),
-        };
+        return Opening::NotOurs;
     }
     let endpoint = EndpointKey { address: key.local, network, pad: 0 };
     let Some(endpoint) = tables.endpoint(&endpoint) else {

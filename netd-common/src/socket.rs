@@ -24,12 +24,15 @@ pub fn dial<'a, T: Tables>(
 }
 
 /// A bind to this address and port would take a published port away: the port is published on the
-/// address, on all addresses, or the bind itself is to all of them.
+/// address, or on all addresses of a family that the bind covers.
 #[inline(always)]
 pub fn is_taken<T: Tables>(tables: &T, to: &End, protocol: u8) -> bool {
-    let any = End { address: to.address.wildcard(), port: to.port };
-    tables.published(&published_port(*to, protocol)).is_some()
-        || tables.published(&published_port(any, protocol)).is_some()
+    let is = |address: Address| {
+        tables.published(&published_port(End { address, port: to.port }, protocol)).is_some()
+    };
+    // A socket bound to `::` takes IPv4 as well, unless it says otherwise later.
+    let both = to.address == Address::UNSPECIFIED;
+    is(to.address) || is(to.address.wildcard()) || (both && is(Address::v4([0; 4])))
 }
 
 /// What the process is told that its peer is.

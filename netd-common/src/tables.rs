@@ -40,7 +40,7 @@ pub trait Tables {
     fn open(&mut self, key: &FlowKey, flow: &Flow) -> Opened;
     /// Writes a flow's time and state where it is.
     fn refresh(&mut self, key: &FlowKey, last_seen: u64, state: State);
-    /// As [`refresh`](Self::refresh), and moves the flow among those with a reply; where there is
+    /// As [`refresh`](Self::refresh), and moves the flow among the established ones; where there is
     /// no room it stays where it was.
     fn establish(&mut self, key: &FlowKey, last_seen: u64, state: State);
     /// Forgets a flow.

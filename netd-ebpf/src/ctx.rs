@@ -15,6 +15,8 @@ use netd_common::{
 
 /// PACKET_HOST of linux/if_packet.h.
 const PACKET_HOST: u32 = 0;
+/// PACKET_OTHERHOST of linux/if_packet.h.
+const PACKET_OTHERHOST: u32 = 3;
 /// AF_INET and AF_INET6 of linux/socket.h.
 pub(crate) const AF_INET: u32 = 2;
 pub(crate) const AF_INET6: u32 = 10;
@@ -65,6 +67,13 @@ impl<'a> Skb<'a> {
         // SAFETY: as in `ifindex`. The field holds the EtherType in network order.
         let protocol = unsafe { (*self.raw()).protocol } as u16;
         protocol.to_ne_bytes()
+    }
+
+    /// The frame's Ethernet destination is another machine's: a promiscuous device saw it.
+    #[inline(always)]
+    pub(crate) fn is_for_another(&self) -> bool {
+        // SAFETY: as in `ifindex`.
+        unsafe { (*self.raw()).pkt_type == PACKET_OTHERHOST }
     }
 
     /// A VLAN tag was taken out of the frame's bytes.

@@ -50,13 +50,15 @@ pub fn container_in(ctx: TcContext) -> i32 {
 pub fn uplink_in(ctx: TcContext) -> i32 {
     let mut skb = Skb::new(&ctx);
     let mut tables = Maps::new();
-    let parsed = match pipeline::inspect_arriving(&skb, &tables, skb.ifindex(), skb.ether_type()) {
-        Ok(parsed) => parsed,
-        Err(verdict) => return settle(&skb, verdict),
-    };
-    let Some(parsed) = maps::lay_aside(parsed) else {
+    let Some(parsed) = maps::scratch() else {
         return refuse(&skb, DropReason::EditFailed);
     };
+    let foreign = skb.is_tagged() || skb.is_for_another();
+    let (ifindex, ether_type) = (skb.ifindex(), skb.ether_type());
+    let arriving = pipeline::inspect_arriving(&skb, &tables, ifindex, ether_type, foreign, parsed);
+    if let Err(verdict) = arriving {
+        return settle(&skb, verdict);
+    }
     let verdict = pipeline::from_uplink(&mut tables, parsed);
     act(&mut skb, parsed, verdict)
 }
@@ -66,14 +68,15 @@ pub fn uplink_in(ctx: TcContext) -> i32 {
 pub fn uplink_out(ctx: TcContext) -> i32 {
     let mut skb = Skb::new(&ctx);
     let mut tables = Maps::new();
-    let (ifindex, ingress) = (skb.ifindex(), skb.ingress());
-    let (parsed, origin) =
-        match pipeline::inspect_leaving(&skb, &tables, ifindex, ingress, skb.ether_type()) {
-            Ok(leaving) => leaving,
-            Err(verdict) => return settle(&skb, verdict),
-        };
-    let Some(parsed) = maps::lay_aside(parsed) else {
+    let Some(parsed) = maps::scratch() else {
         return refuse(&skb, DropReason::EditFailed);
+    };
+    let (ifindex, ingress) = (skb.ifindex(), skb.ingress());
+    let leaving =
+        pipeline::inspect_leaving(&skb, &tables, ifindex, ingress, skb.ether_type(), parsed);
+    let origin = match leaving {
+        Ok(origin) => origin,
+        Err(verdict) => return settle(&skb, verdict),
     };
     let verdict = pipeline::to_uplink(&mut tables, parsed, &origin);
     act(&mut skb, parsed, verdict)

@@ -9,7 +9,7 @@ use aya_ebpf::{
     },
     helpers::{bpf_fib_lookup as fib_lookup, bpf_ktime_get_coarse_ns},
     macros::map,
-    maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, PerCpuHashMap, lpm_trie},
+    maps::{Array, HashMap, LpmTrie, LruHashMap, LruPerCpuHashMap, PerCpuArray, lpm_trie},
     programs::TcContext,
 };
 use core::mem::size_of;
@@ -56,7 +56,7 @@ static UNREPLIED: LruHashMap<FlowKey, Flow> = LruHashMap::pinned(MAX_UNREPLIED, 
 #[map]
 static SOCKETS: LruHashMap<SocketKey, SocketPeer> = LruHashMap::pinned(MAX_SOCKETS, 0);
 #[map]
-static DROPS: PerCpuHashMap<DropKey, u64> = PerCpuHashMap::pinned(8_192, 0);
+static DROPS: LruPerCpuHashMap<DropKey, u64> = LruPerCpuHashMap::pinned(8_192, 0);
 
 /// One packet's headers per processor: off the stack, and without what the verifier knows of how
 /// they were read, which would have it follow every way of reading through all that comes after.
@@ -184,9 +184,11 @@ impl Tables for Maps<'_> {
         }
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn establish(&mut self, key: &FlowKey, last_seen: u64, state: State) {
-        let Some(place) = UNREPLIED.get_ptr_mut(key) else { return };
+        let Some(place) = UNREPLIED.get_ptr_mut(key) else {
+            return self.refresh(key, last_seen, state);
+        };
         // SAFETY: as in `refresh`; the helper copies the record from one map into the other.
         let moved = unsafe {
             (*place).last_seen = last_seen;
@@ -206,8 +208,8 @@ impl Tables for Maps<'_> {
     }
 }
 
-/// Asks the kernel's routing table. Without a length it checks the device's MTU itself, by segment
-/// where the packet is many. A next hop that is not resolved yet is resolved on the way out.
+/// Asks the kernel's routing table. Without a length it checks the device's MTU itself, and leaves
+/// packets that are still to be segmented to the device. A next hop that is not resolved yet is resolved on the way out.
 #[inline(always)]
 fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
     // SAFETY: all-zero bytes are a valid `bpf_fib_lookup`.
@@ -241,15 +243,16 @@ fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
     Route::Via(Hop { ifindex: fib.ifindex, next })
 }
 
-/// Lays a packet's headers aside until the program ends. No other program runs on the processor in
-/// between: TC programs run with softirqs off, and none of them starts another.
+/// Room for a packet's headers until the program ends, empty. No other program runs on the processor
+/// in between: TC programs run with softirqs off, and none of them starts another.
 #[inline(always)]
-pub(crate) fn lay_aside<'a>(parsed: Parsed) -> Option<&'a Parsed> {
+pub(crate) fn scratch<'a>() -> Option<&'a mut Parsed> {
     let place = SCRATCH.get_ptr_mut(0)?;
-    // SAFETY: the element is this processor's own, and as above nobody else uses it meanwhile.
+    // SAFETY: the element is this processor's own, each program asks once, and as above nobody else
+    // uses it meanwhile.
     unsafe {
-        place.write(parsed);
-        Some(&*place)
+        place.write(Parsed::EMPTY);
+        Some(&mut *place)
     }
 }
 

@@ -176,7 +176,10 @@ fn uplink_entries(host: &Host, choice: &UplinkChoice) -> BTreeMap<InterfaceName,
         UplinkChoice::Auto => link.up && !link.enslaved,
         UplinkChoice::Named(names) => names.contains(*name),
     };
-    let links = host.links.iter().filter(chosen);
+    // The programs build no Ethernet header yet for what comes in by a layer-3 device (tun,
+    // WireGuard): without an entry, containers do not go out by it either.
+    let ethernet = |(_, link): &(&InterfaceName, &HostLink)| link.header == ETHERNET;
+    let links = host.links.iter().filter(chosen).filter(ethernet);
     links.map(|(name, link)| (name.clone(), uplink_entry(host, name, link))).collect()
 }
 
@@ -217,6 +220,9 @@ fn ipv6_of(address: IpAddr) -> Option<Ipv6Addr> {
         IpAddr::V6(ipv6) => Some(ipv6),
     }
 }
+
+/// Bytes of an Ethernet header.
+const ETHERNET: u8 = 14;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -58,9 +58,9 @@ mod tests {
     #[test]
     fn a_tip_is_kept() {
         assert_eq!(
-            told(&["netctl", "network", "conect"]),
-            "error: unrecognized subcommand 'conect'; tip: a similar subcommand exists: 'connect'; \
-             see `netctl network --help`"
+            told(&["netctl", "stauts"]),
+            "error: unrecognized subcommand 'stauts'; tip: a similar subcommand exists: 'status'; \
+             see `netctl --help`"
         );
     }
 

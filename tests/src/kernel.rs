@@ -4,7 +4,7 @@
 use crate::{
     cases::{Case, Hook},
     ns::TestNs,
-    world::{ALL, HOST4, HOST6, ROUTERS, UNREACHABLE, UPLINK, World, bridge},
+    world::{ALL, HOST4, HOST6, ROUTERS, UNREACHABLE, UPLINK, UPLINK_MAC, World, bridge},
 };
 use anyhow::{Context, Result, bail};
 use aya::{
@@ -12,6 +12,7 @@ use aya::{
     maps::{Array, HashMap, LpmTrie, MapData, PerCpuHashMap, lpm_trie::Key},
     programs::{SchedClassifier, TestRun},
 };
+use netd::spec::name::Mac;
 use netd_common::{
     abi::{DropKey, EndpointKey, Flow, FlowKey, OwnedKey, maps, programs},
     address::Address,
@@ -267,7 +268,8 @@ fn make_devices(ns: &TestNs) -> Result<()> {
         let (name, index) = (format!("c{}", container.number), container.ifindex());
         ns.run(&format!("ip link add {name} index {index} type veth peer name p{name}"))?;
     }
-    ns.run(&format!("ip link add uplink index {UPLINK} type veth peer name wire"))?;
+    let mac = Mac(UPLINK_MAC);
+    ns.run(&format!("ip link add uplink index {UPLINK} address {mac} type veth peer name wire"))?;
     ns.run("ip link set uplink up")?;
     ns.run("ip link set wire up")?;
     ns.run(&format!("ip address add {HOST4}/24 dev uplink"))?;

@@ -90,12 +90,15 @@ while True:
 
 /// A UDP listener on both families that prints each datagram on a line of its own.
 pub const LISTENER: &str = "
-import socket, sys
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-s.bind(('::', int(sys.argv[1])))
+import select, socket, sys
+port = int(sys.argv[1])
+both = [socket.socket(f, socket.SOCK_DGRAM) for f in (socket.AF_INET, socket.AF_INET6)]
+both[1].setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+for s, any in zip(both, ('0.0.0.0', '::')):
+    s.bind((any, port))
 while True:
-    print(s.recv(2000).decode(), flush=True)
+    for s in select.select(both, [], [])[0]:
+        print(s.recv(2000).decode(), flush=True)
 ";
 
 /// Sends a datagram to the port in its first argument at each further one, an address that may be

@@ -41,14 +41,18 @@ fn decide(hook: Hook, packet: &[u8], world: &mut World) -> (Verdict, Option<Pars
             Err(verdict) => verdict,
         },
         Hook::ContainerIn(..) => pipeline::to_container(packet, world, ifindex, ingress),
-        Hook::UplinkIn => match pipeline::inspect_arriving(packet, world, ifindex, ether_type) {
-            Ok(parsed) => return (pipeline::from_uplink(world, &parsed), Some(parsed)),
-            Err(verdict) => verdict,
-        },
+        Hook::UplinkIn => {
+            let parsed = &mut { Parsed::EMPTY };
+            match pipeline::inspect_arriving(packet, world, ifindex, ether_type, false, parsed) {
+                Ok(()) => return (pipeline::from_uplink(world, parsed), Some(*parsed)),
+                Err(verdict) => verdict,
+            }
+        }
         Hook::UplinkOut(_) => {
-            match pipeline::inspect_leaving(packet, world, ifindex, ingress, ether_type) {
-                Ok((parsed, origin)) => {
-                    return (pipeline::to_uplink(world, &parsed, &origin), Some(parsed));
+            let parsed = &mut { Parsed::EMPTY };
+            match pipeline::inspect_leaving(packet, world, ifindex, ingress, ether_type, parsed) {
+                Ok(origin) => {
+                    return (pipeline::to_uplink(world, parsed, &origin), Some(*parsed));
                 }
                 Err(verdict) => verdict,
             }

@@ -47,6 +47,7 @@ pub(super) async fn run(
                 apart(async move { agent.look_again().await }).await;
             }
             _ = timer.tick() => apart(async move {
+                agent.sweep().await;
                 agent.inner.lock().await.live.look_everywhere();
                 agent.look_again().await;
             })
@@ -63,6 +64,19 @@ async fn apart(work: impl Future<Output = ()> + Send + 'static) {
 }
 
 impl Agent {
+    /// Makes room in the flow tables.
+    async fn sweep(&self) {
+        let mut inner = self.inner.lock().await;
+        if *self.over.borrow() {
+            return;
+        }
+        match inner.live.sweep() {
+            Ok(0) => {}
+            Ok(flows) => tracing::debug!("swept {flows} flows"),
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+
     async fn look_again(&self) {
         let mut inner = self.inner.lock().await;
         if *self.over.borrow() {

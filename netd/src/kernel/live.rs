@@ -81,6 +81,14 @@ impl Live {
         self.dataplane()?.drops()
     }
 
+    /// Removes flows that have expired or lost their owner; says how many.
+    ///
+    /// # Errors
+    /// A table can't be read or written.
+    pub fn sweep(&mut self) -> Result<usize> {
+        self.dataplane_mut()?.sweep()
+    }
+
     /// How many flows there are.
     ///
     /// # Errors

@@ -78,8 +78,11 @@ fn called(pid: Option<u32>) -> String {
     pid.map_or_else(|| "another netd".into(), |pid| format!("another netd (pid {pid})"))
 }
 
+/// By what the kernel says of the process: who owns its files in /proc is up to the process.
 fn is_roots(pid: u32) -> bool {
-    fs::metadata(format!("/proc/{pid}")).is_ok_and(|process| process.uid() == 0)
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    uids.and_then(|uids| uids.split_whitespace().nth(EFFECTIVE)) == Some("0")
 }
 
 fn holder_of(file: &File) -> Option<u32> {
@@ -96,6 +99,9 @@ fn holder(locks: &str, device: u64, inode: u64) -> Option<u32> {
         words.get(at.checked_sub(1)?)?.parse().ok()
     })
 }
+
+/// Where /proc/PID/status has the user that counts, after the real one.
+const EFFECTIVE: usize = 1;
 
 #[cfg(test)]
 mod tests {

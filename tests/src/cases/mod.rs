@@ -159,7 +159,8 @@ fn record(world: &World, container: Container, peer: End, state: State, age: u64
 
 /// Enters a flow where its state belongs.
 fn enter(world: &mut World, key: FlowKey, flow: Flow) {
-    let unreplied = flow.state == State::Unreplied as u8;
+    let state = State::from_number(flow.state);
+    let unreplied = matches!(state, State::Unreplied | State::Answered);
     let place = if unreplied { &mut world.unreplied } else { &mut world.flows };
     place.insert(key, flow);
 }

@@ -262,6 +262,11 @@ fn refused() -> Vec<Case> {
         ..row("what the host sends is its own", plain, Verdict::Pass)
     };
     rows.push(host);
+    let stacked = leaving(ip(HOST4), server, syn(1, 2)).bytes();
+    rows.push(row("what another device masqueraded before is not touched", stacked, Verdict::Pass));
+    let question =
+        crate::frame::arp(([2; 6], [0xff; 6]), 1, ([2; 6], [198, 51, 100, 2]), [198, 51, 100, 1]);
+    rows.push(row("what is not IP is none of a container's", question, Verdict::Pass));
     let passing = row("what the host routes for others is not touched", forged, Verdict::Pass);
     rows.push(Case { hook: Hook::UplinkOut(UPLINK), ..passing });
     rows

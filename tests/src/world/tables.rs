@@ -90,8 +90,11 @@ impl Tables for World {
         }
     }
     fn establish(&mut self, key: &FlowKey, last_seen: u64, state: State) {
-        if let Some(flow) = self.unreplied.remove(key) {
-            self.flows.insert(*key, Flow { last_seen, state: state as u8, ..flow });
+        match self.unreplied.remove(key) {
+            Some(flow) => {
+                self.flows.insert(*key, Flow { last_seen, state: state as u8, ..flow });
+            }
+            None => self.refresh(key, last_seen, state),
         }
     }
     fn close(&mut self, key: &FlowKey) {

@@ -4,6 +4,7 @@ use super::*;
 use netd_tests::{host::binary, ns::TestNs};
 use std::{
     fs,
+    io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
@@ -53,6 +54,28 @@ fn a_second_agent_is_refused_and_told_of_the_first() -> Result<()> {
         Snapshot::take(&host)?.same_as(&before)?;
     }
     Ok(())
+}
+
+#[test]
+fn a_lock_that_anybody_can_take_keeps_no_agent_out() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::without_agent()?;
+    let script = "import fcntl, os, sys
+os.setuid(65534)
+fcntl.flock(open('/proc/self/ns/net'), fcntl.LOCK_EX)
+print('locked', flush=True)
+sys.stdin.read()";
+    let mut command = Command::new("python3");
+    command.args(["-c", script]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut squatter = Started(host.host.namespace().run(|| command.spawn())??);
+    let mut said = String::new();
+    let heard = squatter.0.stdout.as_mut().context("no output")?;
+    BufReader::new(heard).read_line(&mut said)?;
+    assert_eq!(said, "locked\n");
+    host.start_agent()
 }
 
 #[test]
@@ -132,7 +155,7 @@ fn a_missing_bpffs_is_mounted() -> Result<()> {
         return Ok(());
     }
     let host = TestHost::without_agent()?;
-    let mut agent = Bare::start(&host)?;
+    let mut agent = Started::agent(&host)?;
     assert!(wait(SOON, || host.netctl(&["status"]).is_ok_and(|o| o.status.success())));
     let mounts = fs::read_to_string(format!("/proc/{}/mounts", agent.0.id()))?;
     assert!(mounts.lines().any(|line| line.contains(" /sys/fs/bpf bpf ")), "{mounts}");
@@ -143,11 +166,12 @@ fn a_missing_bpffs_is_mounted() -> Result<()> {
     Ok(())
 }
 
-/// An agent with mounts of its own, where no bpffs is mounted.
-struct Bare(Child);
+/// A process that ends with this value.
+struct Started(Child);
 
-impl Bare {
-    fn start(host: &TestHost) -> Result<Self> {
+impl Started {
+    /// An agent with mounts of its own, where no bpffs is mounted.
+    fn agent(host: &TestHost) -> Result<Self> {
         let netd = binary("netd")?;
         let unmounted = "while umount /sys/fs/bpf 2>/dev/null; do :; done
             ! grep ' /sys/fs/bpf bpf ' /proc/self/mounts && exec \"$0\" \"$@\"";
@@ -160,7 +184,7 @@ impl Bare {
     }
 }
 
-impl Drop for Bare {
+impl Drop for Started {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -51,6 +51,7 @@ fn a_container_joins_and_leaves_networks_while_it_runs() -> Result<()> {
     assert_eq!(front["IPv4Address"], "10.72.0.50/24");
     assert_eq!(front["IPv6Address"], "fd72::50/64");
     assert_eq!(front["MacAddress"].as_str().map(str::len), Some(17));
+    assert!(Snapshot::of_kernel(&host)? != before);
     host.ok(&["network", "disconnect", "front", "db"])?;
     assert!(!text(&host.exec("db", &["ip", "-br", "addr"])?.stdout).contains("eth1"));
     Snapshot::of_kernel(&host)?.same_as(&before)

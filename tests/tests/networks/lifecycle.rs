@@ -7,7 +7,7 @@ use netd_tests::{
     programs::{ECHO_SERVER, STEADY_CLIENT},
 };
 use nix::sys::signal::Signal;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 #[test]
 fn everything_forwards_while_no_agent_lives() {
@@ -20,7 +20,8 @@ fn everything_forwards_while_no_agent_lives() {
     tcp_server(&host, "server", &["--network", "web", "-p", "8080:80"], "80");
     let client = host.idle("client", "web").unwrap();
     host.idle("stranger", "other").unwrap();
-    let (server, _) = host.addresses("server", "web").unwrap();
+    let (server, server6) = host.addresses("server", "web").unwrap();
+    host.neighbour.run(&format!("ip route add {server} via {}", HOST.0)).unwrap();
     let pid = |name: &str| host.ok(&["inspect", name, "--format", "{{.State.Pid}}"]).unwrap();
     let (client_pid, stranger_pid) = (pid("client"), pid("stranger"));
     host.end_agent(Signal::SIGKILL).unwrap();
@@ -30,10 +31,17 @@ fn everything_forwards_while_no_agent_lives() {
         command.output().unwrap().status.success()
     };
     assert!(ping(&client_pid, &server), "within a network");
-    assert!(ping(&client_pid, REMOTE.0), "to the outside");
+    assert!(ping(&client_pid, &server6), "within a network");
+    for address in [REMOTE.0, REMOTE.1] {
+        assert!(ping(&client_pid, address), "to the outside: {address}");
+    }
     assert!(!ping(&stranger_pid, &server), "isolation holds");
     assert_eq!(ask_tcp(&host.remote, HOST.0, "8080").as_deref(), Some(REMOTE.0));
-    assert!(ask_tcp(&host.host, "127.0.0.1", "8080").is_some());
+    for address in ["127.0.0.1", "::1", HOST.0, HOST.1] {
+        assert!(ask_tcp(&host.host, address, "8080").is_some(), "{address}");
+    }
+    assert_eq!(ask_tcp(&host.remote, HOST.1, "8080").as_deref(), Some(REMOTE.1));
+    assert_eq!(ask_tcp(&host.neighbour, &server, "80"), None, "nobody published that");
     host.start_agent().unwrap();
     assert!(host.ok(&["ps", "-q", "--no-trunc"]).unwrap().contains(&client), "known again");
     assert!(tcp_from(&host, "client", &server, "80").is_some());
@@ -53,14 +61,16 @@ fn a_restart_loses_no_packet() {
     let pid = host.ok(&["inspect", "client", "--format", "{{.State.Pid}}"]).unwrap();
     let mut steady = Command::new("python3");
     steady.args(["-c", STEADY_CLIENT, HOST.0, "7000", "60"]).stdout(Stdio::piped());
-    let steady = host.remote.namespace().run(|| steady.spawn()).unwrap().unwrap();
+    let mut steady = host.remote.namespace().run(|| steady.spawn()).unwrap().unwrap();
     let mut ping = Command::new("nsenter");
     ping.args(["-t", &pid, "-n", "ping", "-q", "-c", "600", "-i", "0.01", "-W", "1", &echo]);
-    let ping = ping.stdout(Stdio::piped()).spawn().unwrap();
+    let mut ping = ping.stdout(Stdio::piped()).spawn().unwrap();
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         host.end_agent(signal).unwrap();
         host.start_agent().unwrap();
     }
+    let over = |child: &mut Child| child.try_wait().unwrap().is_some();
+    assert!(!over(&mut steady) && !over(&mut ping), "they ended before the restarts did");
     let (steady, ping) = (steady.wait_with_output().unwrap(), ping.wait_with_output().unwrap());
     assert_eq!(said(&steady), "open\ndone", "the connection through the published port");
     assert!(said(&ping).contains(" 600 received"), "{}", said(&ping));

@@ -13,6 +13,7 @@ mod link;
 mod modes;
 mod outside;
 mod published;
+mod reserved;
 mod spoofing;
 
 use netd::spec::name::Mac;

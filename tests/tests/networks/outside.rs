@@ -1,10 +1,10 @@
 //! From containers to the outside, and from outside to containers that nobody published.
 
-use super::{ask_tcp, ping_from, pings, said, tcp_from, tcp_server};
+use super::{ask_tcp, ping_from, pings, said, tcp_from, tcp_server, udp_from};
 use netd_tests::{
     host::{HOST, NEIGHBOUR, REMOTE, TestHost, shell, wait},
-    ns::is_root,
-    programs::TCP_SERVER,
+    ns::{TestNs, is_root},
+    programs::{TCP_SERVER, UDP_SERVER},
 };
 use std::process::{Child, Command};
 
@@ -12,12 +12,19 @@ use std::process::{Child, Command};
 struct Server(Child);
 
 impl Server {
-    fn start(ns: &netd_tests::ns::TestNs, port: &str) -> Self {
+    fn start(ns: &TestNs, port: &str) -> Self {
+        Self::run(ns, &[TCP_SERVER, port], &format!("ss -ltnH 'sport = :{port}'"))
+    }
+
+    fn start_udp(ns: &TestNs, port: &str, word: &str) -> Self {
+        Self::run(ns, &[UDP_SERVER, port, word], &format!("ss -lunH 'sport = :{port}'"))
+    }
+
+    fn run(ns: &TestNs, script: &[&str], filter: &str) -> Self {
         let mut command = Command::new("python3");
-        command.args(["-c", TCP_SERVER, port]);
+        command.arg("-c").args(script);
         let server = Self(ns.namespace().run(|| command.spawn()).unwrap().unwrap());
-        let filter = format!("ss -ltnH 'sport = :{port}'");
-        assert!(wait(super::LONG, || !said(&shell(ns, &filter).unwrap()).is_empty()));
+        assert!(wait(super::LONG, || !said(&shell(ns, filter).unwrap()).is_empty()));
         server
     }
 }
@@ -37,15 +44,18 @@ fn the_outside_sees_the_host_s_address() {
     let host = TestHost::new().unwrap();
     host.ok(&["network", "create", "--ipv6", "web"]).unwrap();
     host.idle("client", "web").unwrap();
-    let _servers = [Server::start(&host.remote, "9000"), Server::start(&host.neighbour, "9000")];
+    let _servers = [&host.remote, &host.neighbour]
+        .map(|ns| [Server::start(ns, "9000"), Server::start_udp(ns, "9053", "there")]);
     for (address, own) in
         [(REMOTE.0, HOST.0), (REMOTE.1, HOST.1), (NEIGHBOUR.0, HOST.0), (NEIGHBOUR.1, HOST.1)]
     {
         assert!(pings(&host, "client", address), "{address}");
         assert_eq!(tcp_from(&host, "client", address, "9000").as_deref(), Some(own), "{address}");
+        let answer = udp_from(&host, "client", address, "9053");
+        assert_eq!(answer, Some(format!("{own} there {address} 9053")));
     }
     let flows = host.ok(&["status", "--format", "{{.FlowsEstablished}}"]).unwrap();
-    assert!(flows.parse::<u32>().unwrap() >= 4, "{flows} flows");
+    assert!(flows.parse::<u32>().unwrap() >= 8, "{flows} flows");
 }
 
 #[test]

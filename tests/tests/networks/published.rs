@@ -1,10 +1,9 @@
 //! Published ports (W2).
 
-use super::{ask_tcp, ask_udp, said, tcp_server, udp_server, words};
+use super::{ask_tcp, ask_udp, said, tcp_server, udp_server};
 use netd_tests::{
     host::{HOST, NEIGHBOUR, REMOTE, TestHost, shell},
     ns::is_root,
-    programs::{RAW_SENDER, TCP_SERVER},
 };
 
 #[test]
@@ -63,24 +62,6 @@ fn an_ipv4_container_is_reached_by_the_ipv6_loopback() {
 }
 
 #[test]
-fn a_host_process_can_t_take_a_published_port() {
-    if !is_root() {
-        return;
-    }
-    let host = TestHost::new().unwrap();
-    tcp_server(&host, "tcp", &["-p", "8080:80"], "80");
-    let taken = words(&super::python(TCP_SERVER, &["8080"])).join(" ");
-    assert!(taken.contains("8080"));
-    let bind = "python3 -c \"import socket; socket.create_server(('', 8080))\"";
-    let refused = shell(&host.host, bind).unwrap();
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("Address already in use"));
-    let free = bind.replace("8080", "8081");
-    assert!(shell(&host.host, &free).unwrap().status.success(), "another port is free");
-    host.ok(&["rm", "-f", "tcp"]).unwrap();
-    assert!(shell(&host.host, bind).unwrap().status.success(), "free again");
-}
-
-#[test]
 fn a_port_of_one_address_answers_on_that_address_only() {
     if !is_root() {
         return;
@@ -91,41 +72,6 @@ fn a_port_of_one_address_answers_on_that_address_only() {
     assert_eq!(ask_tcp(&host.remote, "198.51.100.3", "8080").as_deref(), Some(REMOTE.0));
     assert_eq!(ask_tcp(&host.remote, HOST.0, "8080"), None);
     assert_eq!(ask_tcp(&host.host, "127.0.0.1", "8080"), None);
-}
-
-#[test]
-fn a_port_of_the_loopback_is_out_of_reach_for_any_wire() {
-    if !is_root() {
-        return;
-    }
-    let host = TestHost::new().unwrap();
-    tcp_server(&host, "tcp", &["-p", "127.0.0.1:8000:80"], "80");
-    assert!(ask_tcp(&host.host, "127.0.0.1", "8000").is_some());
-    assert_eq!(ask_tcp(&host.neighbour, HOST.0, "8000"), None);
-    // The neighbour sends to the host's Ethernet address with a loopback destination.
-    let frame = syn_to_loopback(&host);
-    let before = host.dropped("martian").unwrap();
-    let send = super::python(RAW_SENDER, &["eth0", &frame]);
-    let sent = host
-        .neighbour
-        .namespace()
-        .run(|| std::process::Command::new(&send[0]).args(&send[1..]).output());
-    assert!(sent.unwrap().unwrap().status.success());
-    assert_eq!(host.dropped("martian").unwrap(), before + 1);
-}
-
-/// A SYN from the neighbour to 127.0.0.1:8000, in hexadecimal.
-fn syn_to_loopback(host: &TestHost) -> String {
-    use netd_tests::frame::{Body, Frame};
-    let mac = |ns: &netd_tests::ns::TestNs| -> [u8; 6] {
-        let link = ns.json("ip -j link show dev eth0").unwrap();
-        let text = link[0]["address"].as_str().unwrap().to_owned();
-        text.parse::<netd::spec::name::Mac>().unwrap().0
-    };
-    let macs = (mac(&host.neighbour), mac(&host.host));
-    let ends = (NEIGHBOUR.0.parse().unwrap(), "127.0.0.1".parse().unwrap());
-    let bytes = Frame::new(macs, ends.0, ends.1, Body::Tcp(4000, 8000, 2, Vec::new())).bytes();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! What a container may not say of itself (DESIGN 3.3 rule 1): raw frames, dropped and counted.
 
-use super::{python, said, words};
+use super::{LONG, mac, python, said, serves, words};
 use netd::spec::name::Mac;
 use netd_tests::{
     frame::{Body, Frame, arp},
-    host::TestHost,
+    host::{TestHost, wait},
     ns::is_root,
-    programs::RAW_SENDER,
+    programs::{LISTENER, RAW_SENDER},
 };
 use std::net::IpAddr;
 
@@ -21,16 +21,15 @@ fn pair() -> Pair {
     let host = TestHost::new().unwrap();
     host.ok(&["network", "create", "--ipv6", "web"]).unwrap();
     host.idle("liar", "web").unwrap();
-    host.idle("victim", "web").unwrap();
+    let listener = python(LISTENER, &["9"]);
+    host.run("victim", &["--network", "web"], &words(&listener)).unwrap();
+    serves(&host, "victim", "9", "udp");
     let of = |name: &str| {
         let (v4, v6) = host.addresses(name, "web").unwrap();
         (v4.parse().unwrap(), v6.parse().unwrap())
     };
-    let mac = |name: &str| {
-        let path = "{{.NetworkSettings.Networks.web.MacAddress}}";
-        host.ok(&["inspect", name, "--format", path]).unwrap().parse::<Mac>().unwrap().0
-    };
-    let (own, other, macs) = (of("liar"), of("victim"), (mac("liar"), mac("victim")));
+    let macs = (mac(&host, "liar").0, mac(&host, "victim").0);
+    let (own, other) = (of("liar"), of("victim"));
     Pair { host, own, other, macs }
 }
 
@@ -52,8 +51,8 @@ impl Pair {
     }
 }
 
-fn udp() -> Body {
-    Body::Udp(1, 9, b"forged".to_vec())
+fn udp(word: &str) -> Body {
+    Body::Udp(1, 9, word.into())
 }
 
 #[test]
@@ -64,14 +63,21 @@ fn foreign_ethernet_and_ip_sources_are_dropped() {
     let pair = pair();
     let stranger: [IpAddr; 2] = ["203.0.113.77".parse().unwrap(), "2001:db8::77".parse().unwrap()];
     let macs = pair.macs;
-    let mac = Frame::new((macs.1, macs.1), pair.own.0, pair.other.0, udp()).bytes();
+    let mac = Frame::new((macs.1, macs.1), pair.own.0, pair.other.0, udp("forged")).bytes();
     assert_eq!(pair.send(&[mac.clone(), mac], "spoofed-mac"), 2);
     let sources = [
-        Frame::new(macs, stranger[0], pair.other.0, udp()).bytes(),
-        Frame::new(macs, stranger[1], pair.other.1, udp()).bytes(),
-        Frame::new(macs, pair.other.0, pair.own.0, udp()).bytes(),
+        Frame::new(macs, stranger[0], pair.other.0, udp("forged")).bytes(),
+        Frame::new(macs, stranger[1], pair.other.1, udp("forged")).bytes(),
+        Frame::new(macs, pair.other.0, pair.own.0, udp("forged")).bytes(),
     ];
     assert_eq!(pair.send(&sources, "spoofed-address"), 3);
+    let honest = [
+        Frame::new(macs, pair.own.0, pair.other.0, udp("honest")).bytes(),
+        Frame::new(macs, pair.own.1, pair.other.1, udp("honest")).bytes(),
+    ];
+    assert_eq!(pair.send(&honest, "spoofed-address"), 0);
+    let heard = || pair.host.ok(&["logs", "victim"]).unwrap();
+    assert!(wait(LONG, || heard() == "honest\nhonest"), "the victim heard: {}", heard());
 }
 
 #[test]
@@ -109,12 +115,29 @@ fn nobody_claims_another_s_address_by_arp_or_neighbour_discovery() {
 }
 
 #[test]
+fn nobody_plays_dhcp_server() {
+    if !is_root() {
+        return;
+    }
+    let pair = pair();
+    let all: (IpAddr, IpAddr) = ("255.255.255.255".parse().unwrap(), "ff02::1:2".parse().unwrap());
+    let macs = |to| (pair.macs.0, to);
+    let offers = [
+        Frame::new(macs([0xff; 6]), pair.own.0, all.0, Body::Udp(67, 68, vec![2; 240])).bytes(),
+        Frame::new(pair.macs, pair.own.0, pair.other.0, Body::Udp(67, 68, vec![2; 240])).bytes(),
+        Frame::new(macs([0x33, 0x33, 0, 1, 0, 2]), pair.own.1, all.1, Body::Udp(547, 546, vec![2]))
+            .bytes(),
+    ];
+    assert_eq!(pair.send(&offers, "dhcp-server"), 3);
+}
+
+#[test]
 fn tagged_and_unknown_frames_are_dropped() {
     if !is_root() {
         return;
     }
     let pair = pair();
-    let plain = Frame::new(pair.macs, pair.own.0, pair.other.0, udp()).bytes();
+    let plain = Frame::new(pair.macs, pair.own.0, pair.other.0, udp("forged")).bytes();
     let tagged = [&plain[..12], &[0x81, 0x00, 0, 1], &plain[12..]].concat();
     let twice = [&plain[..12], &[0x88, 0xa8, 0, 1, 0x81, 0x00, 0, 1], &plain[12..]].concat();
     assert_eq!(pair.send(&[tagged, twice], "vlan"), 2);

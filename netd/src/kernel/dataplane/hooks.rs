@@ -31,10 +31,6 @@ impl Dataplane {
         name: &InterfaceName,
         entry: &UplinkEntry,
     ) -> Result<()> {
-        self.tables
-            .uplinks
-            .insert(index, convert::uplink(entry), 0)
-            .map_err(|e| refused(&format!("cannot enter uplink {name}"), &e))?;
         for (program, side) in UPLINK_HOOKS {
             if self.is_attached(program, name, side) {
                 continue;
@@ -46,7 +42,11 @@ impl Dataplane {
             attach_uplink(program, name, side, &pin)
                 .map_err(|e| e.context(format!("cannot attach to uplink {name}")))?;
         }
-        Ok(())
+        // Only now: containers go out by an uplink as soon as it is known.
+        self.tables
+            .uplinks
+            .insert(index, convert::uplink(entry), 0)
+            .map_err(|e| refused(&format!("cannot enter uplink {name}"), &e))
     }
 
     /// Both programs of this agent's are on the device: the hooks themselves are asked, not the
@@ -70,12 +70,12 @@ impl Dataplane {
     /// # Errors
     /// A pin that can't be removed.
     pub fn detach_uplink(&mut self, index: u32) -> Result<()> {
-        for (program, _) in UPLINK_HOOKS {
-            remove_pin(&self.uplink_pin(program, index))?;
-        }
         let failed = |e| refused(&format!("cannot forget uplink {index}"), &e);
         if found(self.tables.uplinks.get(&index, 0)).map_err(failed)?.is_some() {
             self.tables.uplinks.remove(&index).map_err(failed)?;
+        }
+        for (program, _) in UPLINK_HOOKS {
+            remove_pin(&self.uplink_pin(program, index))?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod convert;
 mod hooks;
 mod observe;
 mod slots;
+mod sweep;
 mod write;
 
 use crate::error::{Error, Result};

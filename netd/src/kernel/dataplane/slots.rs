@@ -26,12 +26,14 @@ impl Slots {
         Ok(Self { used, next: 1 })
     }
 
-    /// A slot for something new. Slots go round, so that a freed one rests.
-    pub(super) fn allocate(&mut self) -> Result<u32> {
+    /// A slot for something new, under a generation of its own: a flow that an agent left behind
+    /// half-way through a release is void as well. Slots go round, so that a freed one rests.
+    pub(super) fn allocate(&mut self, generations: &mut Array<MapData, u32>) -> Result<u32> {
         for _ in 1..MAX_SLOTS {
             let slot = self.next;
             self.next = if slot + 1 == MAX_SLOTS { 1 } else { slot + 1 };
             if self.used.insert(slot) {
+                raise(generations, slot)?;
                 return Ok(slot);
             }
         }
@@ -44,10 +46,14 @@ impl Slots {
         generations: &mut Array<MapData, u32>,
         slot: u32,
     ) -> Result<()> {
-        let failed = |e| refused("cannot void flows", &e);
-        let generation = generations.get(&slot, 0).map_err(failed)?;
-        generations.set(slot, generation.wrapping_add(1), 0).map_err(failed)?;
+        raise(generations, slot)?;
         self.used.remove(&slot);
         Ok(())
     }
+}
+
+fn raise(generations: &mut Array<MapData, u32>, slot: u32) -> Result<()> {
+    let failed = |e| refused("cannot void flows", &e);
+    let generation = generations.get(&slot, 0).map_err(failed)?;
+    generations.set(slot, generation.wrapping_add(1), 0).map_err(failed)
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::state::{DeviceEntry, NetworkEntry, NetworkNumber, PublishedEntry, PublishedKey};
 use aya::maps::{MapError, lpm_trie::Key};
 use netd_common::{
-    abi::{Device, Endpoint, EndpointKey, OwnedKey},
+    abi::{Device, Endpoint, EndpointKey, OwnedKey, Published},
     address::Address,
 };
 use std::net::IpAddr;
@@ -61,7 +61,8 @@ impl Dataplane {
         if found(self.tables.devices.get(&index, 0)).map_err(failed)?.is_some() {
             self.delete_device(index)?;
         }
-        let device = convert::device(entry, &network, self.slots.allocate()?);
+        let slot = self.slots.allocate(&mut self.tables.generations)?;
+        let device = convert::device(entry, &network, slot);
         for address in &entry.addresses {
             self.tables.owned.insert(owned(entry.container, *address), 1, 0).map_err(failed)?;
         }
@@ -98,7 +99,25 @@ impl Dataplane {
             let owned = OwnedKey { address: key.address, container: device.container, pad: 0 };
             absent_is_fine(self.tables.owned.remove(&owned)).map_err(failed)?;
         }
-        self.slots.release(&mut self.tables.generations, device.slot)
+        self.slots.release(&mut self.tables.generations, device.slot)?;
+        self.void_publications(&device)
+    }
+
+    /// Gives every publication that leads to a device a new slot: its flows know the device by an
+    /// index that is no longer right.
+    fn void_publications(&mut self, device: &Device) -> Result<()> {
+        let failed = |e| refused("cannot void the flows of published ports", &e);
+        let leads_there = |published: &Published| {
+            published.container == device.container
+                && (published.address == device.ipv4 || published.address == device.ipv6)
+        };
+        let all: Vec<_> = self.tables.published.iter().collect::<Result<_, _>>().map_err(failed)?;
+        for (key, old) in all.into_iter().filter(|(_, published)| leads_there(published)) {
+            let slot = self.slots.allocate(&mut self.tables.generations)?;
+            self.tables.published.insert(key, Published { slot, ..old }, 0).map_err(failed)?;
+            self.slots.release(&mut self.tables.generations, old.slot)?;
+        }
+        Ok(())
     }
 
     /// Publishes a port, or leads it elsewhere in one update; the old way's flows are void.
@@ -109,7 +128,7 @@ impl Dataplane {
         let failed = |e| refused(&format!("cannot publish port {}", key.port), &e);
         let key = convert::published_key(key);
         let old = found(self.tables.published.get(&key, 0)).map_err(failed)?;
-        let slot = self.slots.allocate()?;
+        let slot = self.slots.allocate(&mut self.tables.generations)?;
         self.tables.published.insert(key, convert::published(entry, slot), 0).map_err(failed)?;
         match old {
             Some(old) => self.slots.release(&mut self.tables.generations, old.slot),

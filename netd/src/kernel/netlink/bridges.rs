@@ -90,7 +90,11 @@ fn set_sysctls(name: &InterfaceName, bridge: &Bridge) -> Result<()> {
     ipv6("accept_dad", "0")?;
     ipv6("addr_gen_mode", "0")?;
     ipv6("disable_ipv6", "0")?;
-    ipv6("forwarding", "1")
+    ipv6("forwarding", "1")?;
+    // Linux 6.17 and newer: what the programs leave to the kernel (answers by ICMPv6) works without
+    // forwarding on the whole host. Older ones drop it.
+    let force = format!("net/ipv6/conf/{name}/force_forwarding");
+    if sysctl::read(&force).is_ok() { sysctl::write(&force, "1") } else { Ok(()) }
 }
 
 fn failed(name: &InterfaceName) -> impl FnOnce(nix::errno::Errno) -> crate::error::Error {

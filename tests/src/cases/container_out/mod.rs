@@ -90,6 +90,8 @@ fn same_network() -> Vec<Case> {
     rows.push(dropped("icc=false keeps them apart by IPv6", D, icc, DropReason::IccOff));
     let group = Frame::new((A.mac(), [1, 0, 0x5e, 0, 0, 251]), A.v4(), ip("224.0.0.251"), udp());
     rows.push(row("multicast goes to the bridge", A, group.bytes(), Verdict::Pass));
+    let subnet = Frame::new((A.mac(), BROADCAST), A.v4(), ip("172.18.255.255"), udp()).bytes();
+    rows.push(row("the subnet's broadcast goes to the bridge", A, subnet, Verdict::Pass));
     let all = Frame::new((A.mac(), BROADCAST), A.v4(), ip("255.255.255.255"), udp());
     rows.push(row("limited broadcast goes to the bridge", A, all.bytes(), Verdict::Pass));
     rows

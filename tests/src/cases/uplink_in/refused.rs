@@ -68,6 +68,20 @@ pub(super) fn impossible_sources() -> Vec<Case> {
             .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80)),
         );
     }
+    for (source, host) in [
+        ("0.0.0.0", HOST4),
+        ("224.0.0.9", HOST4),
+        ("255.255.255.255", HOST4),
+        ("::", HOST6),
+        ("ff02::9", HOST6),
+    ] {
+        let host = ip(host);
+        let packet = from_outside(ip(source), host, Body::Udp(5000, 8080, vec![1])).bytes();
+        rows.push(
+            dropped(format!("nothing comes from {source}"), packet, DropReason::Martian)
+                .world(|w| publish(w, end(wildcard(host), 8080), 17, A, 80)),
+        );
+    }
     // An answer could not find its way back: the address means another neighbour on each link.
     let near = from_outside(ip("fe80::7"), ip(HOST6), tcp(5000, 8080, SYN)).bytes();
     rows.push(
