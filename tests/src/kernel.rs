@@ -4,6 +4,7 @@
 use crate::{
     cases::{Case, Hook},
     ns::TestNs,
+    pins::Pins,
     world::{ALL, HOST4, HOST6, ROUTERS, UNREACHABLE, UPLINK, UPLINK_MAC, World, bridge},
 };
 use anyhow::{Context, Result, bail};
@@ -19,7 +20,7 @@ use netd_common::{
     verdict::DropReason,
 };
 use nix::time::{ClockId, clock_gettime};
-use std::{fs, path::PathBuf, process, time::Duration};
+use std::time::Duration;
 
 /// The programs and maps, in a namespace that has the table's devices.
 pub struct Kernel {
@@ -268,8 +269,10 @@ fn make_devices(ns: &TestNs) -> Result<()> {
         let (name, index) = (format!("c{}", container.number), container.ifindex());
         ns.run(&format!("ip link add {name} index {index} type veth peer name p{name}"))?;
     }
-    let mac = Mac(UPLINK_MAC);
-    ns.run(&format!("ip link add uplink index {UPLINK} address {mac} type veth peer name wire"))?;
+    ns.run(&format!(
+        "ip link add uplink index {UPLINK} address {} type veth peer name wire",
+        Mac(UPLINK_MAC)
+    ))?;
     ns.run("ip link set uplink up")?;
     ns.run("ip link set wire up")?;
     ns.run(&format!("ip address add {HOST4}/24 dev uplink"))?;
@@ -279,24 +282,4 @@ fn make_devices(ns: &TestNs) -> Result<()> {
     ns.run(&format!("ip route add unreachable {}", UNREACHABLE.0))?;
     ns.run(&format!("ip -6 route add unreachable {}", UNREACHABLE.1))?;
     Ok(())
-}
-
-/// A directory on a bpffs, removed with its pins: the maps live on by their descriptors.
-struct Pins(PathBuf);
-
-impl Pins {
-    fn new() -> Result<Self> {
-        let thread = format!("{:?}", std::thread::current().id());
-        let name: String = thread.chars().filter(char::is_ascii_digit).collect();
-        let path = PathBuf::from(format!("/sys/fs/bpf/netd-tests-{}-{name}", process::id()));
-        netd::kernel::mounts::put_bpffs(&path)?;
-        fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Pins {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

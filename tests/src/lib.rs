@@ -14,6 +14,7 @@ pub mod host;
 pub mod kernel;
 pub mod leftovers;
 pub mod ns;
+pub mod pins;
 pub mod program;
 pub mod programs;
 pub mod world;
