@@ -58,18 +58,22 @@ for frame in sys.argv[2:]:
     s.send(bytes.fromhex(frame))
 ";
 
-/// One TCP connection, kept open: sends a line ten times a second, and ends with an error as soon as
-/// an echo is later than two seconds.
+/// One TCP connection, kept open: sends a line fifty times a second until its standard input ends,
+/// and ends with an error as soon as an echo is later than two seconds.
 pub const STEADY_CLIENT: &str = "
-import socket, sys, time
+import select, socket, sys
 c = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)
 f = c.makefile('rwb', buffering=0)
-print('open', flush=True)
-for n in range(int(sys.argv[3])):
+n = 0
+while True:
     f.write(b'%d\\n' % n)
     if f.readline() != b'%d\\n' % n:
         sys.exit('the connection broke')
-    time.sleep(0.1)
+    n += 1
+    if n == 1:
+        print('open', flush=True)
+    if select.select([sys.stdin], [], [], 0.02)[0]:
+        break
 print('done', flush=True)
 ";
 

@@ -1,13 +1,19 @@
 //! Forwarding while the agent restarts, and while there is none (W7.3 in small).
 
-use super::{ask_tcp, pings, python, said, tcp_from, tcp_server, words};
+use super::{
+    ask_tcp,
+    outside::Server,
+    python, serves,
+    steady::{Connection, Pings},
+    tcp_from, tcp_server, words,
+};
 use netd_tests::{
     host::{HOST, REMOTE, TestHost, wait},
     ns::is_root,
-    programs::{ECHO_SERVER, STEADY_CLIENT},
+    programs::ECHO_SERVER,
 };
 use nix::sys::signal::Signal;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 #[test]
 fn everything_forwards_while_no_agent_lives() {
@@ -53,27 +59,28 @@ fn a_restart_loses_no_packet() {
         return;
     }
     let host = TestHost::new().unwrap();
-    host.run("echo", &["-p", "7000:7000"], &words(&python(ECHO_SERVER, &["7000"]))).unwrap();
-    super::serves(&host, "echo", "7000", "tcp");
-    host.run("client", &[], &["sleep", "infinity"]).unwrap();
-    let (echo, _) = host.addresses("echo", "bridge").unwrap();
-    assert!(pings(&host, "client", &echo));
-    let pid = host.ok(&["inspect", "client", "--format", "{{.State.Pid}}"]).unwrap();
-    let mut steady = Command::new("python3");
-    steady.args(["-c", STEADY_CLIENT, HOST.0, "7000", "60"]).stdout(Stdio::piped());
-    let mut steady = host.remote.namespace().run(|| steady.spawn()).unwrap().unwrap();
-    let mut ping = Command::new("nsenter");
-    ping.args(["-t", &pid, "-n", "ping", "-q", "-c", "600", "-i", "0.01", "-W", "1", &echo]);
-    let mut ping = ping.stdout(Stdio::piped()).spawn().unwrap();
+    host.ok(&["network", "create", "--ipv6", "web"]).unwrap();
+    let echo = python(ECHO_SERVER, &["7000"]);
+    host.run("echo", &["--network", "web", "-p", "7000:7000"], &words(&echo)).unwrap();
+    let _outside = Server::run_tcp(&host.remote, ECHO_SERVER, "7001");
+    serves(&host, "echo", "7000", "tcp");
+    host.idle("client", "web").unwrap();
+    let (v4, v6) = host.addresses("echo", "web").unwrap();
+    let pings = [&v4, &v6, REMOTE.0, REMOTE.1].map(|to| Pings::start(&host, "client", to));
+    let connections = [
+        Connection::from(&host.remote, HOST.0, "7000"),
+        Connection::from(&host.remote, HOST.1, "7000"),
+        Connection::from(&host.host, "127.0.0.1", "7000"),
+        Connection::from_container(&host, "client", &v4, "7000"),
+        Connection::from_container(&host, "client", REMOTE.0, "7001"),
+        Connection::from_container(&host, "client", REMOTE.1, "7001"),
+    ];
     for signal in [Signal::SIGTERM, Signal::SIGKILL] {
         host.end_agent(signal).unwrap();
         host.start_agent().unwrap();
     }
-    let over = |child: &mut Child| child.try_wait().unwrap().is_some();
-    assert!(!over(&mut steady) && !over(&mut ping), "they ended before the restarts did");
-    let (steady, ping) = (steady.wait_with_output().unwrap(), ping.wait_with_output().unwrap());
-    assert_eq!(said(&steady), "open\ndone", "the connection through the published port");
-    assert!(said(&ping).contains(" 600 received"), "{}", said(&ping));
+    pings.into_iter().for_each(Pings::finish);
+    connections.into_iter().for_each(Connection::finish);
 }
 
 #[test]

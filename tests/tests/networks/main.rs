@@ -15,6 +15,7 @@ mod outside;
 mod published;
 mod reserved;
 mod spoofing;
+mod steady;
 
 use netd::spec::name::Mac;
 use netd_tests::{

@@ -9,15 +9,20 @@ use netd_tests::{
 use std::process::{Child, Command};
 
 /// A server in a namespace, ended with the value.
-struct Server(Child);
+pub(super) struct Server(Child);
 
 impl Server {
     fn start(ns: &TestNs, port: &str) -> Self {
-        Self::run(ns, &[TCP_SERVER, port], &format!("ss -ltnH 'sport = :{port}'"))
+        Self::run_tcp(ns, TCP_SERVER, port)
     }
 
     fn start_udp(ns: &TestNs, port: &str, word: &str) -> Self {
         Self::run(ns, &[UDP_SERVER, port, word], &format!("ss -lunH 'sport = :{port}'"))
+    }
+
+    /// A server of another kind.
+    pub(super) fn run_tcp(ns: &TestNs, script: &str, port: &str) -> Self {
+        Self::run(ns, &[script, port], &format!("ss -ltnH 'sport = :{port}'"))
     }
 
     fn run(ns: &TestNs, script: &[&str], filter: &str) -> Self {
