@@ -2,7 +2,6 @@
 
 use crate::{build, run};
 use anyhow::Result;
-use std::path::Path;
 
 /// Runs all tests, or those whose names contain one of the words in `filter`.
 pub(crate) fn run(filter: &[&str]) -> Result<()> {
@@ -14,8 +13,6 @@ pub(crate) fn run(filter: &[&str]) -> Result<()> {
     run::stage("tests in the kernel and in network namespaces", || {
         let mut command = run::cargo("test");
         command.args(["--package", "netd-tests", "--", "--test-threads=2"]).args(filter);
-        // The binaries that were just built, as users get them.
-        command.env("NETD_BIN_DIR", build::binary("netd").parent().unwrap_or(Path::new(".")));
         if !run::is_root() {
             command.env(RUNNER, "sudo --preserve-env --");
         }
