@@ -37,9 +37,9 @@ pub mod maps {
     pub const PUBLISHED: &str = "PUBLISHED";
     /// Slot to generation.
     pub const GENERATIONS: &str = "GENERATIONS";
-    /// [`FlowKey`](super::FlowKey) to [`Flow`](super::Flow): a reply was seen.
+    /// [`FlowKey`](super::FlowKey) to [`Flow`](super::Flow): established.
     pub const FLOWS: &str = "FLOWS";
-    /// [`FlowKey`](super::FlowKey) to [`Flow`](super::Flow): no reply yet (LRU).
+    /// [`FlowKey`](super::FlowKey) to [`Flow`](super::Flow): no reply yet, or half open (LRU).
     pub const UNREPLIED: &str = "UNREPLIED";
     /// [`SocketKey`](super::SocketKey) to [`SocketPeer`](super::SocketPeer) (LRU).
     pub const SOCKETS: &str = "SOCKETS";
@@ -97,9 +97,9 @@ pub const MAX_NETWORKS: u32 = 4_096;
 pub const MAX_PUBLISHED: u32 = 131_072;
 /// Generations: one slot per device and published port.
 pub const MAX_SLOTS: u32 = 262_144;
-/// Flows with a reply that fit, where the agent sets no other number.
+/// Established flows that fit.
 pub const MAX_FLOWS: u32 = 131_072;
-/// Flows without a reply that fit.
+/// New and half-open flows that fit.
 pub const MAX_UNREPLIED: u32 = 65_536;
 /// Host sockets that were led to a container and are remembered.
 pub const MAX_SOCKETS: u32 = 32_768;

@@ -87,8 +87,8 @@ fn look_further<T: Tables>(
     if own_is_free && !is_published(tables, address, parsed.source_port, parsed.protocol) {
         free = Some(parsed.source_port);
     }
-    for number in 1..TRIES {
-        let port = candidate(parsed, number);
+    for nth in 1..TRIES {
+        let port = candidate(parsed, nth);
         match attempt(tables, parsed, address, port) {
             Attempt::Own => {
                 *found = port;

@@ -12,7 +12,7 @@ use crate::wire::{
 };
 
 /// ICMPv6 neighbour discovery and listener discovery types (RFC 4861, 2710, 3810).
-pub const ROUTER_SOLICITATION: u8 = 133;
+const ROUTER_SOLICITATION: u8 = 133;
 const LISTENER_QUERY: u8 = 130;
 const ROUTER_ADVERTISEMENT: u8 = 134;
 const NEIGHBOUR_SOLICITATION: u8 = 135;

@@ -34,7 +34,7 @@ pub trait Tables {
     fn generation(&self, slot: u32) -> u32;
     /// The way of the kernel's routing table for a packet that comes in by `ifindex`.
     fn route(&self, query: &RouteQuery) -> Route;
-    /// A flow, with or without a reply.
+    /// A flow, established or not.
     fn flow(&self, key: &FlowKey) -> Option<&Flow>;
     /// Enters a new flow among the unreplied ones.
     fn open(&mut self, key: &FlowKey, flow: &Flow) -> Opened;

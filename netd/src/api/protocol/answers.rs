@@ -41,9 +41,9 @@ pub struct Status {
     pub endpoints: usize,
     /// How many host ports are published.
     pub ports: usize,
-    /// Flows that have seen a reply.
+    /// Established flows.
     pub flows_established: usize,
-    /// Flows that have not.
+    /// Flows that are new or half open.
     pub flows_unreplied: usize,
     /// How many flows fit.
     pub flows_capacity: usize,

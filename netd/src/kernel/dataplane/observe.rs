@@ -29,9 +29,9 @@ pub struct DropCount {
 /// How full the flow tables are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowCounts {
-    /// Flows with a reply.
+    /// Established flows.
     pub established: usize,
-    /// Flows without.
+    /// Flows that are new or half open.
     pub unreplied: usize,
     /// How many fit, both together.
     pub capacity: usize,
