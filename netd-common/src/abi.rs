@@ -13,7 +13,7 @@ pub use config::*;
 pub use flows::*;
 
 /// Version of everything in this file: `/sys/fs/bpf/netd/v<ABI_VERSION>/`.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of the maps, as the object file and the pins have them.
 pub mod maps {
@@ -35,18 +35,38 @@ pub mod maps {
     pub const UPLINKS: &str = "UPLINKS";
     /// [`PublishedKey`](super::PublishedKey) to [`Published`](super::Published).
     pub const PUBLISHED: &str = "PUBLISHED";
+    /// [`RangeKey`](super::RangeKey) (longest prefix) to [`Published`](super::Published).
+    pub const RANGES: &str = "RANGES";
+    /// [`PortBlock`](super::PortBlock)s: what is published at a port, by [`port_block`](super::port_block).
+    pub const PORTS: &str = "PORTS";
+    /// [`ClientKey`](super::ClientKey) (longest prefix): who may use a publication with a list.
+    pub const CLIENTS: &str = "CLIENTS";
+    /// [`SourceKey`](super::SourceKey) (longest prefix) to the address that masqueraded packets get
+    /// where a route prefers another than the uplink's.
+    pub const SOURCES: &str = "SOURCES";
     /// Slot to generation.
     pub const GENERATIONS: &str = "GENERATIONS";
     /// [`FlowKey`](super::FlowKey) to [`Flow`](super::Flow): established.
     pub const FLOWS: &str = "FLOWS";
     /// [`FlowKey`](super::FlowKey) to [`Flow`](super::Flow): no reply yet, or half open (LRU).
     pub const UNREPLIED: &str = "UNREPLIED";
+    /// As [`UNREPLIED`], for networks that open more than their share (LRU).
+    pub const CROWDED: &str = "CROWDED";
+    /// Network number, modulo [`MAX_NETWORKS`](super::MAX_NETWORKS), to [`Usage`](super::Usage).
+    pub const USAGE: &str = "USAGE";
+    /// Container number, modulo [`MAX_ADDRESSES`](super::MAX_ADDRESSES), to 1 where containers came
+    /// by its published ports: its answers to them are to be looked for.
+    pub const HAIRPINS: &str = "HAIRPINS";
+    /// [`FragmentKey`](super::FragmentKey) to [`FragmentEntry`](super::FragmentEntry) (LRU).
+    pub const FRAGMENTS: &str = "FRAGMENTS";
+    /// Packets by [`Path`](crate::verdict::Path), per CPU.
+    pub const PATHS: &str = "PATHS";
     /// [`SocketKey`](super::SocketKey) to [`SocketPeer`](super::SocketPeer) (LRU).
     pub const SOCKETS: &str = "SOCKETS";
     /// [`DropKey`](super::DropKey) to a number of packets, per CPU.
     pub const DROPS: &str = "DROPS";
     /// All of them.
-    pub const ALL: [&str; 14] = [
+    pub const ALL: [&str; 23] = [
         CONFIG,
         DEVICES,
         ENDPOINTS,
@@ -56,9 +76,18 @@ pub mod maps {
         LOCALS,
         UPLINKS,
         PUBLISHED,
+        RANGES,
+        PORTS,
+        CLIENTS,
+        SOURCES,
         GENERATIONS,
         FLOWS,
         UNREPLIED,
+        CROWDED,
+        USAGE,
+        HAIRPINS,
+        FRAGMENTS,
+        PATHS,
         SOCKETS,
         DROPS,
     ];
@@ -93,24 +122,38 @@ pub mod programs {
 pub const MAX_ADDRESSES: u32 = 65_536;
 /// Networks that fit.
 pub const MAX_NETWORKS: u32 = 4_096;
+/// Paths that are counted.
+pub const MAX_PATHS: u32 = 16;
 /// Published ports that fit.
 pub const MAX_PUBLISHED: u32 = 131_072;
 /// Generations: one slot per device and published port.
 pub const MAX_SLOTS: u32 = 262_144;
-/// Established flows that fit.
+/// Prefixes of published ranges that fit.
+pub const MAX_RANGES: u32 = 65_536;
+/// Entries of client lists and of route sources that fit, each.
+pub const MAX_PREFIXES: u32 = 16_384;
+/// Established flows that fit, unless the agent asks for another number.
 pub const MAX_FLOWS: u32 = 131_072;
-/// New and half-open flows that fit.
+/// New and half-open flows that fit, unless the agent asks for another number.
 pub const MAX_UNREPLIED: u32 = 65_536;
+/// Of these, flows of networks that open more than their share.
+pub const MAX_CROWDED: u32 = 16_384;
+/// Fragmented datagrams that fit.
+pub const MAX_FRAGMENTS: u32 = 8_192;
 /// Host sockets that were led to a container and are remembered.
 pub const MAX_SOCKETS: u32 = 32_768;
 
 const _: () = {
     assert!(size_of::<Device>() == 56 && size_of::<Endpoint>() == 20);
     assert!(size_of::<EndpointKey>() == 24 && size_of::<OwnedKey>() == 24);
-    assert!(size_of::<Network>() == 64 && size_of::<Uplink>() == 36);
-    assert!(size_of::<PublishedKey>() == 24 && size_of::<Published>() == 32);
-    assert!(size_of::<FlowKey>() == 40 && size_of::<Flow>() == 56);
+    assert!(size_of::<Network>() == 100 && size_of::<Uplink>() == 40);
+    assert!(size_of::<PublishedKey>() == 24 && size_of::<Published>() == 40);
+    assert!(size_of::<RangeKey>() == 20 && size_of::<PortBlock>() == 64);
+    assert!(size_of::<ClientKey>() == 20 && size_of::<SourceKey>() == 20);
+    assert!(size_of::<FlowKey>() == 40 && size_of::<Flow>() == 96 && size_of::<Usage>() == 24);
+    assert!(size_of::<FragmentKey>() == 40 && size_of::<FragmentEntry>() == 56);
     assert!(size_of::<SocketKey>() == 32 && size_of::<SocketPeer>() == 20);
+    assert!(size_of::<Config>() == 80);
 };
 
 #[cfg(feature = "user")]
@@ -131,6 +174,7 @@ mod pod {
     }
     pods!(
         Address,
+        ClientKey,
         Config,
         Device,
         DropKey,
@@ -138,12 +182,18 @@ mod pod {
         EndpointKey,
         Flow,
         FlowKey,
+        FragmentEntry,
+        FragmentKey,
         Network,
         OwnedKey,
+        PortBlock,
         Published,
         PublishedKey,
+        RangeKey,
         SocketKey,
         SocketPeer,
+        SourceKey,
         Uplink,
+        Usage,
     );
 }

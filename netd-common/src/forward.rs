@@ -75,6 +75,7 @@ fn outside<T: Tables>(tables: &T, network: &Network, parsed: &Parsed) -> Verdict
         source: parsed.source,
         destination: parsed.destination,
         protocol: parsed.protocol,
+        length: 0,
     };
     match tables.route(&query) {
         Route::Via(_) if parsed.hops <= 1 => Verdict::Pass,

@@ -1,6 +1,6 @@
 //! Masquerade: flows that containers open to the outside, and the host ports they leave from.
 
-use crate::abi::{EndpointKey, Flow, FlowKey};
+use crate::abi::{EndpointKey, Flow, FlowKey, SCALE_UNKNOWN};
 use crate::address::Address;
 use crate::conntrack::{Direction, State};
 use crate::flow::{End, masqueraded_flow};
@@ -139,10 +139,10 @@ fn open<T: Tables>(
         mac: endpoint.mac,
         gateway_mac: network.mac,
         state: State::Unreplied as u8,
-        pad: 0,
-        rest: 0,
+        scales: [SCALE_UNKNOWN; 2],
+        ..Flow::default()
     };
-    match tables.open(key, &flow) {
+    match tables.open(key, &flow, false) {
         Opened::New => Ok(()),
         // Another processor took the port in this instant: the sender's next try finds another.
         Opened::Exists => Err(DropReason::PortsExhausted),

@@ -96,7 +96,7 @@ pub fn publication<'a, T: Tables>(
 /// A flow that has neither expired nor lost its owner; what is left of one that has is removed.
 #[inline(always)]
 pub(crate) fn live<T: Tables>(tables: &mut T, key: &FlowKey) -> Option<Flow> {
-    let flow = tables.flow(key)?;
+    let flow = tables.flow(tables.find(key)?);
     let age = tables.now().saturating_sub(flow.last_seen);
     let expired = age > timeout(State::from_number(flow.state), key.protocol);
     if !expired && tables.generation(flow.slot) == flow.generation {
@@ -124,10 +124,10 @@ pub(crate) fn follow<T: Tables>(
     }
     // A half-open connection stays among the unreplied: a flood of SYNs, answered or not, pushes out
     // only its like.
+    let Some(place) = tables.find(key) else { return };
+    tables.refresh(place, now, after);
     if matches!(before, State::Unreplied | State::Answered) && after == State::Established {
-        tables.establish(key, now, after);
-    } else {
-        tables.refresh(key, now, after);
+        tables.establish(key);
     }
 }
 

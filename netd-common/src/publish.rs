@@ -1,6 +1,6 @@
 //! Published ports: flows that are opened from outside.
 
-use crate::abi::{EndpointKey, Flow, FlowKey, Published};
+use crate::abi::{EndpointKey, Flow, FlowKey, Published, SCALE_UNKNOWN};
 use crate::conntrack::{Direction, State};
 use crate::flow::{End, published_flow};
 use crate::nat::{deliver, follow, live};
@@ -29,7 +29,7 @@ pub(crate) fn inbound<T: Tables>(
             Opening::Refused(reason) => return Some(Verdict::Drop(reason)),
         }
     }
-    let Some(flow) = tables.flow(&key).copied() else {
+    let Some(flow) = tables.find(&key).map(|place| *tables.flow(place)) else {
         return Some(Verdict::Drop(DropReason::TableFull));
     };
     if flow.peer != parsed.destination || flow.peer_port != parsed.destination_port {
@@ -86,10 +86,10 @@ fn open<T: Tables>(
         mac: endpoint.mac,
         gateway_mac: network.mac,
         state: State::Unreplied as u8,
-        pad: 0,
-        rest: 0,
+        scales: [SCALE_UNKNOWN; 2],
+        ..Flow::default()
     };
-    match tables.open(key, &flow) {
+    match tables.open(key, &flow, false) {
         Opened::New | Opened::Exists => Opening::Open,
         Opened::Full => Opening::Refused(DropReason::TableFull),
     }

@@ -2,18 +2,24 @@
 //! an in-memory fake in tests.
 
 use crate::abi::{
-    Device, Endpoint, EndpointKey, Flow, FlowKey, Network, OwnedKey, Published, PublishedKey,
-    Uplink,
+    Config, Device, Endpoint, EndpointKey, Flow, FlowKey, FragmentEntry, FragmentKey, Network,
+    OwnedKey, Published, PublishedKey, RangeKey, Uplink, Usage, Window,
 };
 use crate::address::Address;
-use crate::conntrack::State;
+use crate::conntrack::{Direction, State};
+use crate::flow::End;
 use crate::verdict::Hop;
 
 /// What the logic may ask and change. A reference is into a table that others write at the same
 /// time: what is read through it may be of two moments, never of two entries.
 pub trait Tables {
+    /// Where a flow's record is, so that it need not be looked up again.
+    type Place: Copy;
+
     /// Coarse monotonic time in nanoseconds.
     fn now(&self) -> u64;
+    /// What all programs need to know.
+    fn config(&self) -> Option<&Config>;
     /// The host-side veth with this interface index.
     fn device(&self, ifindex: u32) -> Option<&Device>;
     /// Who has this address on this network.
@@ -28,23 +34,47 @@ pub trait Tables {
     fn is_local(&self, address: &Address) -> bool;
     /// The uplink with this interface index.
     fn uplink(&self, ifindex: u32) -> Option<&Uplink>;
+    /// The source that the route by this uplink prefers for a destination.
+    fn source(&self, uplink: u32, destination: &Address) -> Option<Address>;
+    /// `PORT_*` bits: what is published at a port, so that the rest need not be asked.
+    fn port_kinds(&self, v4: bool, protocol: u8, port: [u8; 2]) -> u8;
     /// Where this host address and port lead.
     fn published(&self, key: &PublishedKey) -> Option<&Published>;
+    /// Where the published range that holds this host address and port leads.
+    fn range(&self, key: &RangeKey) -> Option<&Published>;
+    /// The address is on a publication's list of clients.
+    fn is_client(&self, list: u32, address: &Address) -> bool;
+    /// A socket of the host's would get what `remote` sends to `local`.
+    fn is_host_socket(&self, remote: &End, local: &End, protocol: u8) -> bool;
     /// The current generation of a slot.
     fn generation(&self, slot: u32) -> u32;
     /// The way of the kernel's routing table for a packet that comes in by `ifindex`.
     fn route(&self, query: &RouteQuery) -> Route;
     /// A flow, established or not.
-    fn flow(&self, key: &FlowKey) -> Option<&Flow>;
-    /// Enters a new flow among the unreplied ones.
-    fn open(&mut self, key: &FlowKey, flow: &Flow) -> Opened;
+    fn find(&self, key: &FlowKey) -> Option<Self::Place>;
+    /// The record at a place.
+    fn flow(&self, place: Self::Place) -> &Flow;
+    /// Enters a new flow among the unreplied ones, or among the crowded ones.
+    fn open(&mut self, key: &FlowKey, flow: &Flow, crowded: bool) -> Opened;
     /// Writes a flow's time and state where it is.
-    fn refresh(&mut self, key: &FlowKey, last_seen: u64, state: State);
-    /// As [`refresh`](Self::refresh), and moves the flow among the established ones; where there is
-    /// no room it stays where it was.
-    fn establish(&mut self, key: &FlowKey, last_seen: u64, state: State);
-    /// Forgets a flow.
-    fn close(&mut self, key: &FlowKey);
+    fn refresh(&mut self, place: Self::Place, last_seen: u64, state: State);
+    /// Writes what the sender of a packet is ready for; the scale is its SYN's, or none.
+    fn advance(&mut self, place: Self::Place, sender: Direction, window: Window, scale: Option<u8>);
+    /// Moves a flow among the established ones, as it is; where there is no room it stays where it
+    /// was.
+    fn establish(&mut self, key: &FlowKey) -> bool;
+    /// Forgets a flow; says whether it was an established one.
+    fn close(&mut self, key: &FlowKey) -> bool;
+    /// What a network has in the flow tables.
+    fn usage(&mut self, network: u32) -> Option<&mut Usage>;
+    /// Containers came to this container by its published ports.
+    fn is_hairpinned(&self, container: u32) -> bool;
+    /// Notes that one does.
+    fn note_hairpin(&mut self, container: u32);
+    /// The flow of a fragment that is not the first.
+    fn fragment(&self, key: &FragmentKey) -> Option<&FragmentEntry>;
+    /// Remembers a first fragment's.
+    fn note_fragment(&mut self, key: &FragmentKey, entry: &FragmentEntry);
 }
 
 /// What became of a new flow.
@@ -69,6 +99,8 @@ pub struct RouteQuery {
     pub destination: Address,
     /// IP protocol number.
     pub protocol: u8,
+    /// Bytes of the largest packet on the wire, from its IP header on.
+    pub length: u16,
 }
 
 /// The routing table's answer.
@@ -76,7 +108,7 @@ pub struct RouteQuery {
 pub enum Route {
     /// Out by this hop.
     Via(Hop),
-    /// Anything else: the host itself, no route, too long for the link. The kernel knows what to
+    /// Anything else: the host itself, no route, too long for the route. The kernel knows what to
     /// do, and answers with ICMP where it should.
     Stack,
 }

@@ -91,6 +91,65 @@ macro_rules! reasons {
     };
 }
 
+/// The ways that packets take through netd, for statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Path {
+    /// From container to container of the same network.
+    SameNetwork = 0,
+    /// From a container to a published port of another, and back.
+    Hairpin = 1,
+    /// From a container to an uplink.
+    Outside = 2,
+    /// From outside to a published port.
+    Published = 3,
+    /// Out of a published port.
+    Answer = 4,
+    /// From a container, with the host's address.
+    Masquerade = 5,
+    /// Back to a container.
+    Return = 6,
+    /// ICMP errors that were translated.
+    Error = 7,
+    /// ICMP errors that netd sent itself.
+    Reply = 8,
+    /// From outside to a published port or back to a container, by XDP.
+    Xdp = 9,
+}
+
+impl Path {
+    /// Every path.
+    pub const ALL: [Self; 10] = [
+        Self::SameNetwork,
+        Self::Hairpin,
+        Self::Outside,
+        Self::Published,
+        Self::Answer,
+        Self::Masquerade,
+        Self::Return,
+        Self::Error,
+        Self::Reply,
+        Self::Xdp,
+    ];
+
+    /// One word for tables, metrics and events.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SameNetwork => "same-network",
+            Self::Hairpin => "hairpin",
+            Self::Outside => "outside",
+            Self::Published => "published",
+            Self::Answer => "answer",
+            Self::Masquerade => "masquerade",
+            Self::Return => "return",
+            Self::Error => "icmp-error",
+            Self::Reply => "icmp-reply",
+            Self::Xdp => "xdp",
+        }
+    }
+}
+
 reasons! {
     /// Too short, or lengths that contradict each other.
     Malformed = 1, "malformed";

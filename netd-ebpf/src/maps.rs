@@ -5,9 +5,13 @@ use aya_ebpf::{
     EbpfContext as _,
     bindings::{
         BPF_F_NO_PREALLOC, BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_SUCCESS, BPF_NOEXIST,
-        bpf_fib_lookup,
+        bpf_fib_lookup, bpf_sock_tuple, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1,
+        bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
     },
-    helpers::{bpf_fib_lookup as fib_lookup, bpf_ktime_get_coarse_ns},
+    helpers::{
+        bpf_fib_lookup as fib_lookup, bpf_ktime_get_coarse_ns, bpf_sk_lookup_tcp,
+        bpf_sk_lookup_udp, bpf_sk_release,
+    },
     macros::map,
     maps::{Array, HashMap, LpmTrie, LruHashMap, LruPerCpuHashMap, PerCpuArray, lpm_trie},
     programs::TcContext,
@@ -15,13 +19,16 @@ use aya_ebpf::{
 use core::mem::size_of;
 use netd_common::{
     abi::{
-        Config, Device, DropKey, Endpoint, EndpointKey, Flow, FlowKey, MAX_ADDRESSES, MAX_FLOWS,
-        MAX_NETWORKS, MAX_PUBLISHED, MAX_SLOTS, MAX_SOCKETS, MAX_UNREPLIED, Network, OwnedKey,
-        Published, PublishedKey, SocketKey, SocketPeer, Uplink,
+        ClientKey, Config, Device, DropKey, Endpoint, EndpointKey, Flow, FlowKey, FragmentEntry,
+        FragmentKey, MAX_ADDRESSES, MAX_CROWDED, MAX_FLOWS, MAX_FRAGMENTS, MAX_NETWORKS, MAX_PATHS,
+        MAX_PREFIXES, MAX_PUBLISHED, MAX_RANGES, MAX_SLOTS, MAX_SOCKETS, MAX_UNREPLIED, Network,
+        OwnedKey, PORT_BLOCKS, PortBlock, Published, PublishedKey, RangeKey, SocketKey, SocketPeer,
+        SourceKey, Uplink, Usage, Window, port_block,
     },
     address::Address,
-    conntrack::State,
-    parse::Parsed,
+    conntrack::{Direction, State},
+    flow::End,
+    parse::{Parsed, TCP, UDP},
     tables::{Opened, Route, RouteQuery, Tables},
     verdict::{DropReason, Hop},
 };
@@ -48,11 +55,29 @@ static UPLINKS: HashMap<u32, Uplink> = HashMap::pinned(MAX_NETWORKS, BPF_F_NO_PR
 static PUBLISHED: HashMap<PublishedKey, Published> =
     HashMap::pinned(MAX_PUBLISHED, BPF_F_NO_PREALLOC);
 #[map]
+static RANGES: LpmTrie<RangeKey, Published> = LpmTrie::pinned(MAX_RANGES, BPF_F_NO_PREALLOC);
+#[map]
+static PORTS: Array<PortBlock> = Array::pinned(PORT_BLOCKS, 0);
+#[map]
+static CLIENTS: LpmTrie<ClientKey, u32> = LpmTrie::pinned(MAX_PREFIXES, BPF_F_NO_PREALLOC);
+#[map]
+static SOURCES: LpmTrie<SourceKey, Address> = LpmTrie::pinned(MAX_PREFIXES, BPF_F_NO_PREALLOC);
+#[map]
 static GENERATIONS: Array<u32> = Array::pinned(MAX_SLOTS, 0);
 #[map]
 static FLOWS: HashMap<FlowKey, Flow> = HashMap::pinned(MAX_FLOWS, 0);
 #[map]
 static UNREPLIED: LruHashMap<FlowKey, Flow> = LruHashMap::pinned(MAX_UNREPLIED, 0);
+#[map]
+static CROWDED: LruHashMap<FlowKey, Flow> = LruHashMap::pinned(MAX_CROWDED, 0);
+#[map]
+static USAGE: Array<Usage> = Array::pinned(MAX_NETWORKS, 0);
+#[map]
+static HAIRPINS: Array<u32> = Array::pinned(MAX_ADDRESSES, 0);
+#[map]
+static FRAGMENTS: LruHashMap<FragmentKey, FragmentEntry> = LruHashMap::pinned(MAX_FRAGMENTS, 0);
+#[map]
+static PATHS: PerCpuArray<u64> = PerCpuArray::pinned(MAX_PATHS, 0);
 #[map]
 static SOCKETS: LruHashMap<SocketKey, SocketPeer> = LruHashMap::pinned(MAX_SOCKETS, 0);
 #[map]
@@ -91,6 +116,75 @@ macro_rules! found {
 }
 
 impl Tables for Maps<'_> {
+    type Place = Place;
+
+    #[inline(always)]
+    fn config(&self) -> Option<&Config> {
+        CONFIG.get(0)
+    }
+
+    #[inline(always)]
+    fn source(&self, uplink: u32, destination: &Address) -> Option<Address> {
+        let key = SourceKey { uplink: uplink.to_be_bytes(), destination: *destination };
+        SOURCES.get(lpm_trie::Key::new(SourceKey::BITS + 128, key)).copied()
+    }
+
+    #[inline(always)]
+    fn port_kinds(&self, v4: bool, protocol: u8, port: [u8; 2]) -> u8 {
+        let Some((block, place)) = port_block(v4, protocol, port) else { return 0 };
+        PORTS.get(block).map_or(0, |block| block.kinds[place & 63])
+    }
+
+    #[inline(always)]
+    fn range(&self, key: &RangeKey) -> Option<&Published> {
+        RANGES.get(lpm_trie::Key::new(RangeKey::BITS + 16, *key))
+    }
+
+    #[inline(always)]
+    fn is_client(&self, list: u32, address: &Address) -> bool {
+        let key = ClientKey { list: list.to_be_bytes(), address: *address };
+        CLIENTS.get(lpm_trie::Key::new(ClientKey::BITS + 128, key)).is_some()
+    }
+
+    #[inline(never)]
+    fn is_host_socket(&self, remote: &End, local: &End, protocol: u8) -> bool {
+        match self.routes {
+            Some(ctx) => is_socket(ctx, remote, local, protocol),
+            None => false,
+        }
+    }
+
+    #[inline(always)]
+    fn is_hairpinned(&self, container: u32) -> bool {
+        HAIRPINS.get(container % MAX_ADDRESSES).is_some_and(|noted| *noted != 0)
+    }
+
+    #[inline(always)]
+    fn note_hairpin(&mut self, container: u32) {
+        if let Some(place) = HAIRPINS.get_ptr_mut(container % MAX_ADDRESSES) {
+            // SAFETY: the map holds a `u32` there; every writer writes the same.
+            unsafe { *place = 1 }
+        }
+    }
+
+    #[inline(always)]
+    fn usage(&mut self, network: u32) -> Option<&mut Usage> {
+        let place = USAGE.get_ptr_mut(network % MAX_NETWORKS)?;
+        // SAFETY: the map holds a `Usage` there. Processors that count at the same time may lose a
+        // count, which only makes the share approximate.
+        Some(unsafe { &mut *place })
+    }
+
+    #[inline(always)]
+    fn fragment(&self, key: &FragmentKey) -> Option<&FragmentEntry> {
+        found!(FRAGMENTS, key)
+    }
+
+    #[inline(always)]
+    fn note_fragment(&mut self, key: &FragmentKey, entry: &FragmentEntry) {
+        let _ = FRAGMENTS.insert(key, entry, 0);
+    }
+
     #[inline(always)]
     fn now(&self) -> u64 {
         // SAFETY: a helper without arguments.
@@ -151,16 +245,24 @@ impl Tables for Maps<'_> {
     }
 
     #[inline(always)]
-    fn flow(&self, key: &FlowKey) -> Option<&Flow> {
-        match found!(FLOWS, key) {
-            Some(flow) => Some(flow),
-            None => found!(UNREPLIED, key),
-        }
+    fn find(&self, key: &FlowKey) -> Option<Place> {
+        FLOWS.get_ptr_mut(key).or_else(|| find_unreplied(key)).map(Place)
     }
 
     #[inline(always)]
-    fn open(&mut self, key: &FlowKey, flow: &Flow) -> Opened {
-        match UNREPLIED.insert(key, flow, BPF_NOEXIST.into()) {
+    fn flow(&self, place: Place) -> &Flow {
+        // SAFETY: the element stays readable for as long as the program runs (RCU).
+        unsafe { &*place.0 }
+    }
+
+    #[inline(always)]
+    fn open(&mut self, key: &FlowKey, flow: &Flow, crowded: bool) -> Opened {
+        let inserted = if crowded {
+            CROWDED.insert(key, flow, BPF_NOEXIST.into())
+        } else {
+            UNREPLIED.insert(key, flow, BPF_NOEXIST.into())
+        };
+        match inserted {
             Ok(()) => Opened::New,
             Err(EEXIST) => Opened::Exists,
             Err(_) => Opened::Full,
@@ -168,54 +270,115 @@ impl Tables for Maps<'_> {
     }
 
     #[inline(always)]
-    fn refresh(&mut self, key: &FlowKey, last_seen: u64, state: State) {
-        let place = match FLOWS.get_ptr_mut(key) {
-            Some(place) => place,
-            None => match UNREPLIED.get_ptr_mut(key) {
-                Some(place) => place,
-                None => return,
-            },
-        };
+    fn refresh(&mut self, place: Place, last_seen: u64, state: State) {
         // SAFETY: the map holds a `Flow` there. Time and state are written one by one; a reader in
         // between sees an old one of either, which `Tables` allows.
         unsafe {
-            (*place).last_seen = last_seen;
-            (*place).state = state as u8;
-        }
-    }
-
-    #[inline(never)]
-    fn establish(&mut self, key: &FlowKey, last_seen: u64, state: State) {
-        let Some(place) = UNREPLIED.get_ptr_mut(key) else {
-            return self.refresh(key, last_seen, state);
-        };
-        // SAFETY: as in `refresh`; the helper copies the record from one map into the other.
-        let moved = unsafe {
-            (*place).last_seen = last_seen;
-            (*place).state = state as u8;
-            FLOWS.insert(key, *place, 0)
-        };
-        if moved.is_ok() {
-            let _ = UNREPLIED.remove(key);
+            (*place.0).last_seen = last_seen;
+            (*place.0).state = state as u8;
         }
     }
 
     #[inline(always)]
-    fn close(&mut self, key: &FlowKey) {
-        if FLOWS.remove(key).is_err() {
-            let _ = UNREPLIED.remove(key);
+    fn advance(&mut self, place: Place, sender: Direction, window: Window, scale: Option<u8>) {
+        // SAFETY: as in `refresh`.
+        unsafe {
+            match sender {
+                Direction::Original => (*place.0).opener = window,
+                Direction::Reply => (*place.0).answerer = window,
+            }
+            if let Some(scale) = scale {
+                match sender {
+                    Direction::Original => (*place.0).scales[0] = scale,
+                    Direction::Reply => (*place.0).scales[1] = scale,
+                }
+            }
         }
+    }
+
+    #[inline(never)]
+    fn establish(&mut self, key: &FlowKey) -> bool {
+        let Some(place) = find_unreplied(key) else { return false };
+        // SAFETY: the helper copies the record from one map into the other.
+        let moved = unsafe { FLOWS.insert(key, *place, 0) }.is_ok();
+        if moved && UNREPLIED.remove(key).is_err() {
+            let _ = CROWDED.remove(key);
+        }
+        moved
+    }
+
+    #[inline(never)]
+    fn close(&mut self, key: &FlowKey) -> bool {
+        if FLOWS.remove(key).is_ok() {
+            return true;
+        }
+        if UNREPLIED.remove(key).is_err() {
+            let _ = CROWDED.remove(key);
+        }
+        false
     }
 }
 
-/// Asks the kernel's routing table. Without a length it checks the device's MTU itself, and leaves
-/// packets that are still to be segmented to the device. A next hop that is not resolved yet is resolved on the way out.
+/// Where a flow's record is.
+#[derive(Clone, Copy)]
+pub(crate) struct Place(*mut Flow);
+
+#[inline(never)]
+fn find_unreplied(key: &FlowKey) -> Option<*mut Flow> {
+    UNREPLIED.get_ptr_mut(key).or_else(|| CROWDED.get_ptr_mut(key))
+}
+
+/// Asks for a socket in the program's own namespace, by the ends as a packet to it would have them.
+#[inline(always)]
+fn is_socket(ctx: &TcContext, remote: &End, local: &End, protocol: u8) -> bool {
+    // SAFETY: all-zero bytes are a valid `bpf_sock_tuple`.
+    let mut tuple: bpf_sock_tuple = unsafe { core::mem::zeroed() };
+    let length = if local.address.is_v4() {
+        tuple.__bindgen_anon_1.ipv4 = bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1 {
+            saddr: u32::from_ne_bytes(remote.address.v4_bytes()),
+            daddr: u32::from_ne_bytes(local.address.v4_bytes()),
+            sport: u16::from_ne_bytes(remote.port),
+            dport: u16::from_ne_bytes(local.port),
+        };
+        12
+    } else {
+        tuple.__bindgen_anon_1.ipv6 = bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2 {
+            saddr: remote.address.words(),
+            daddr: local.address.words(),
+            sport: u16::from_ne_bytes(remote.port),
+            dport: u16::from_ne_bytes(local.port),
+        };
+        36
+    };
+    let at = &raw mut tuple;
+    // SAFETY: a valid context; `tuple` outlives the calls and has the length that is passed; the
+    // socket is given back at once.
+    unsafe {
+        let socket = match protocol {
+            TCP => bpf_sk_lookup_tcp(ctx.as_ptr(), at, length, CURRENT_NAMESPACE, 0),
+            UDP => bpf_sk_lookup_udp(ctx.as_ptr(), at, length, CURRENT_NAMESPACE, 0),
+            _ => return false,
+        };
+        if socket.is_null() {
+            return false;
+        }
+        bpf_sk_release(socket.cast());
+        true
+    }
+}
+
+/// BPF_F_CURRENT_NETNS of linux/bpf.h.
+const CURRENT_NAMESPACE: u64 = u64::MAX;
+
+/// Asks the kernel's routing table, which checks the length against the route's MTU. A next hop that
+/// is not resolved yet is resolved on the way out.
 #[inline(always)]
 fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
     // SAFETY: all-zero bytes are a valid `bpf_fib_lookup`.
     let mut fib: bpf_fib_lookup = unsafe { core::mem::zeroed() };
     let v4 = query.destination.is_v4();
     fib.l4_protocol = query.protocol;
+    fib.__bindgen_anon_1.tot_len = query.length;
     fib.ifindex = query.ifindex;
     if v4 {
         fib.family = AF_INET as u8;

@@ -11,7 +11,7 @@ use crate::{
     world::{Container, ROUTER_MAC, UPLINK, UPLINK_MAC, World},
 };
 use netd_common::{
-    abi::{Flow, FlowKey, Published},
+    abi::{Flow, FlowKey, Published, SCALE_UNKNOWN},
     conntrack::State,
     flow::{End, masqueraded_flow, published_flow, published_port},
     verdict::{Delivery, Hop, Rewrite, Routed, Side, Verdict},
@@ -135,7 +135,9 @@ fn publish(world: &mut World, host: End, protocol: u8, container: Container, por
         container: container.number,
         slot: PUBLISHED_SLOT,
         port: port.to_be_bytes(),
-        pad: [0; 2],
+        first: host.port,
+        clients: 0,
+        pad: 0,
     };
     world.published.insert(published_port(host, protocol), published);
 }
@@ -152,8 +154,8 @@ fn record(world: &World, container: Container, peer: End, state: State, age: u64
         mac: container.mac(),
         gateway_mac: container.gateway_mac(),
         state: state as u8,
-        pad: 0,
-        rest: 0,
+        scales: [SCALE_UNKNOWN; 2],
+        ..Flow::default()
     }
 }
 

@@ -9,8 +9,10 @@ pub use containers::{A, ALL, B, C, Container, D, E, F, G};
 use containers::gateway_mac;
 use netd_common::{
     abi::{
-        DEVICE_IPV6, DEVICE_NO_ICC, Device, Endpoint, Flow, FlowKey, NETWORK_INTERNAL,
-        NETWORK_MASQUERADE, NETWORK_NO_ICC, Network, Published, PublishedKey, Uplink,
+        Config, DEVICE_IPV6, DEVICE_NO_ICC, Device, Endpoint, Flow, FlowKey, FragmentEntry,
+        FragmentKey, NETWORK_INTERNAL, NETWORK_MASQUERADE, NETWORK_NO_ICC, Network, PORT_ADDRESS,
+        PORT_ANY, PORT_INNER, PORT_RANGE_ADDRESS, PORT_RANGE_ANY, Published, PublishedKey, Uplink,
+        Usage,
     },
     address::Address,
 };
@@ -67,6 +69,24 @@ pub struct World {
     pub flows: BTreeMap<FlowKey, Flow>,
     /// Flows without.
     pub unreplied: BTreeMap<FlowKey, Flow>,
+    /// Flows without, of networks that open too many.
+    pub crowded: BTreeMap<FlowKey, Flow>,
+    /// What all programs know.
+    pub config: Config,
+    /// Published ranges: address, protocol, first and last port.
+    pub ranges: BTreeMap<(Address, u8, u16, u16), Published>,
+    /// Clients: list, prefix length (of 128), prefix.
+    pub clients: BTreeSet<(u32, u32, Address)>,
+    /// Sources by route: uplink, prefix length (of 128), prefix.
+    pub sources: BTreeMap<(u32, u32, Address), Address>,
+    /// Sockets of the host's: address, port, protocol.
+    pub sockets: BTreeSet<(Address, [u8; 2], u8)>,
+    /// What networks have in the flow tables.
+    pub usage: BTreeMap<u32, Usage>,
+    /// Containers that others came to by a published port.
+    pub hairpins: BTreeSet<u32>,
+    /// Fragmented datagrams.
+    pub fragments: BTreeMap<FragmentKey, FragmentEntry>,
 }
 
 /// An address from text.
@@ -87,9 +107,40 @@ impl World {
             world.add_container(container);
         }
         world.locals.extend([ip(HOST4), ip(HOST6), ip("127.0.0.1"), ip("::1")].map(Address::from));
-        let uplink = Uplink { ipv4: ip(HOST4).into(), ipv6: ip(HOST6).into(), header: 14 };
+        let (ipv4, ipv6) = (ip(HOST4).into(), ip(HOST6).into());
+        let uplink = Uplink { ipv4, ipv6, header: 14, flags: 0 };
         world.uplinks.insert(UPLINK, uplink);
+        world.config =
+            Config { unreplied_share: 16_384, established_share: 65_536, ..Config::default() };
         world
+    }
+
+    /// What is published at a port, as the agent would tell the programs.
+    pub(crate) fn kinds(&self, v4: bool, protocol: u8, port: [u8; 2]) -> u8 {
+        let number = u16::from_be_bytes(port);
+        let kind = |address: &Address, any, some| if address.is_unspecified() { any } else { some };
+        let mut kinds = 0;
+        for (key, published) in &self.published {
+            if key.protocol == protocol && key.address.is_v4() == v4 && key.port == port {
+                kinds |= kind(&key.address, PORT_ANY, PORT_ADDRESS);
+            }
+            let inner = published.address.is_v4() == v4 && published.port == port;
+            kinds |= if key.protocol == protocol && inner { PORT_INNER } else { 0 };
+        }
+        for ((address, own, first, last), published) in &self.ranges {
+            if *own != protocol {
+                continue;
+            }
+            if address.is_v4() == v4 && (*first..=*last).contains(&number) {
+                kinds |= kind(address, PORT_RANGE_ANY, PORT_RANGE_ADDRESS);
+            }
+            let inner = u16::from_be_bytes(published.port);
+            if published.address.is_v4() == v4 && (inner..=inner + (last - first)).contains(&number)
+            {
+                kinds |= PORT_INNER;
+            }
+        }
+        kinds
     }
 
     fn add_network(&mut self, number: u32) {
@@ -110,6 +161,7 @@ impl World {
             link_local: if v6 { some.link_local().into() } else { none },
             mac: gateway_mac(number),
             mtu: 1500,
+            ..Network::default()
         };
         self.locals.insert(network.gateway4);
         self.subnets.insert((112, ip(&format!("172.{}.0.0", 17 + number)).into()), number);

@@ -3,17 +3,21 @@
 use super::{HOST4, HOST6, ROUTERS, UNREACHABLE, UPLINK, World, ip};
 use netd_common::{
     abi::{
-        Device, Endpoint, EndpointKey, Flow, FlowKey, Network, OwnedKey, Published, PublishedKey,
-        Uplink,
+        Config, Device, Endpoint, EndpointKey, Flow, FlowKey, FragmentEntry, FragmentKey,
+        MAX_NETWORKS, Network, OwnedKey, Published, PublishedKey, RangeKey, Uplink, Usage, Window,
+        port_block,
     },
     address::Address,
-    conntrack::State,
+    conntrack::{Direction, State},
+    flow::End,
     tables::{Opened, Route, RouteQuery, Tables},
     verdict::Hop,
 };
 use std::net::IpAddr;
 
 impl Tables for World {
+    type Place = FlowKey;
+
     fn now(&self) -> u64 {
         self.now
     }
@@ -30,18 +34,34 @@ impl Tables for World {
         self.networks.get(&number)
     }
     fn subnet(&self, address: &Address) -> Option<u32> {
-        let value = u128::from_be_bytes(address.v6_bytes());
-        let holds = |length: u32, prefix: &Address| {
-            let shift = 128 - length;
-            (value ^ u128::from_be_bytes(prefix.v6_bytes())).checked_shr(shift).unwrap_or(0) == 0
+        let all = self.subnets.iter().map(|((length, prefix), v)| (*length, number(prefix), v));
+        longest(all, number(address)).copied()
+    }
+    fn config(&self) -> Option<&Config> {
+        Some(&self.config)
+    }
+    fn source(&self, uplink: u32, destination: &Address) -> Option<Address> {
+        let own = self.sources.iter().filter(|((index, ..), _)| *index == uplink);
+        let all = own.map(|((_, length, prefix), v)| (*length, number(prefix), v));
+        longest(all, number(destination)).copied()
+    }
+    fn port_kinds(&self, v4: bool, protocol: u8, port: [u8; 2]) -> u8 {
+        port_block(v4, protocol, port).map_or(0, |_| self.kinds(v4, protocol, port))
+    }
+    fn range(&self, key: &RangeKey) -> Option<&Published> {
+        let port = u16::from_be_bytes(key.port);
+        let holds = |k: &&(Address, u8, u16, u16)| {
+            k.0 == key.address && k.1 == key.protocol && (k.2..=k.3).contains(&port)
         };
-        let mut best = None;
-        for ((length, prefix), number) in &self.subnets {
-            if holds(*length, prefix) {
-                best = Some(*number);
-            }
-        }
-        best
+        self.ranges.keys().find(holds).and_then(|k| self.ranges.get(k))
+    }
+    fn is_client(&self, list: u32, address: &Address) -> bool {
+        let own = self.clients.iter().filter(|(l, ..)| *l == list);
+        longest(own.map(|(_, length, prefix)| (*length, number(prefix), &())), number(address))
+            .is_some()
+    }
+    fn is_host_socket(&self, _remote: &End, local: &End, protocol: u8) -> bool {
+        self.sockets.contains(&(local.address, local.port, protocol))
     }
     fn is_local(&self, address: &Address) -> bool {
         self.locals.contains(address)
@@ -69,37 +89,87 @@ impl Tables for World {
         let next = if on_link { to } else { ip(router).into() };
         Route::Via(Hop { ifindex: UPLINK, next })
     }
-    fn flow(&self, key: &FlowKey) -> Option<&Flow> {
-        self.flows.get(key).or_else(|| self.unreplied.get(key))
+    fn find(&self, key: &FlowKey) -> Option<FlowKey> {
+        let known =
+            [&self.flows, &self.unreplied, &self.crowded].iter().any(|t| t.contains_key(key));
+        known.then_some(*key)
     }
-    fn open(&mut self, key: &FlowKey, flow: &Flow) -> Opened {
-        if self.unreplied.contains_key(key) {
+    fn flow(&self, place: FlowKey) -> &Flow {
+        let tables = [&self.flows, &self.unreplied, &self.crowded];
+        tables.into_iter().find_map(|t| t.get(&place)).expect("the place was found")
+    }
+    fn open(&mut self, key: &FlowKey, flow: &Flow, crowded: bool) -> Opened {
+        let table = if crowded { &mut self.crowded } else { &mut self.unreplied };
+        if table.contains_key(key) {
             return Opened::Exists;
         }
-        self.unreplied.insert(*key, *flow);
+        table.insert(*key, *flow);
         Opened::New
     }
-    fn refresh(&mut self, key: &FlowKey, last_seen: u64, state: State) {
-        let place = match self.flows.get_mut(key) {
-            Some(place) => Some(place),
-            None => self.unreplied.get_mut(key),
+    fn refresh(&mut self, place: FlowKey, last_seen: u64, state: State) {
+        let flow = self.at(&place);
+        flow.last_seen = last_seen;
+        flow.state = state as u8;
+    }
+    fn advance(&mut self, place: FlowKey, sender: Direction, window: Window, scale: Option<u8>) {
+        let flow = self.at(&place);
+        let (side, own) = match sender {
+            Direction::Original => (&mut flow.opener, &mut flow.scales[0]),
+            Direction::Reply => (&mut flow.answerer, &mut flow.scales[1]),
         };
-        if let Some(place) = place {
-            place.last_seen = last_seen;
-            place.state = state as u8;
-        }
+        *side = window;
+        *own = scale.unwrap_or(*own);
     }
-    fn establish(&mut self, key: &FlowKey, last_seen: u64, state: State) {
-        match self.unreplied.remove(key) {
+    fn establish(&mut self, key: &FlowKey) -> bool {
+        match self.unreplied.remove(key).or_else(|| self.crowded.remove(key)) {
             Some(flow) => {
-                self.flows.insert(*key, Flow { last_seen, state: state as u8, ..flow });
+                self.flows.insert(*key, flow);
+                true
             }
-            None => self.refresh(key, last_seen, state),
+            None => false,
         }
     }
-    fn close(&mut self, key: &FlowKey) {
-        if self.flows.remove(key).is_none() {
-            self.unreplied.remove(key);
+    fn close(&mut self, key: &FlowKey) -> bool {
+        if self.flows.remove(key).is_some() {
+            return true;
         }
+        if self.unreplied.remove(key).is_none() {
+            self.crowded.remove(key);
+        }
+        false
     }
+    fn usage(&mut self, network: u32) -> Option<&mut Usage> {
+        Some(self.usage.entry(network % MAX_NETWORKS).or_default())
+    }
+    fn is_hairpinned(&self, container: u32) -> bool {
+        self.hairpins.contains(&container)
+    }
+    fn note_hairpin(&mut self, container: u32) {
+        self.hairpins.insert(container);
+    }
+    fn fragment(&self, key: &FragmentKey) -> Option<&FragmentEntry> {
+        self.fragments.get(key)
+    }
+    fn note_fragment(&mut self, key: &FragmentKey, entry: &FragmentEntry) {
+        self.fragments.insert(*key, *entry);
+    }
+}
+
+impl World {
+    fn at(&mut self, key: &FlowKey) -> &mut Flow {
+        let tables = [&mut self.flows, &mut self.unreplied, &mut self.crowded];
+        tables.into_iter().find_map(|t| t.get_mut(key)).expect("the place was found")
+    }
+}
+
+/// The longest prefix in `entries` that holds `value`, both as numbers of `bits` bits.
+fn longest<'a, V>(entries: impl Iterator<Item = (u32, u128, &'a V)>, value: u128) -> Option<&'a V> {
+    entries
+        .filter(|(length, prefix, _)| (value ^ prefix).checked_shr(128 - length).unwrap_or(0) == 0)
+        .max_by_key(|(length, ..)| *length)
+        .map(|(.., v)| v)
+}
+
+fn number(address: &Address) -> u128 {
+    u128::from_be_bytes(address.v6_bytes())
 }

@@ -35,6 +35,9 @@ pub(super) fn network(entry: &NetworkEntry, bridge: u32) -> abi::Network {
         link_local: gateway(Address::is_link_local_v6),
         mac: entry.mac.0,
         mtu: u16::try_from(entry.mtu).unwrap_or(u16::MAX),
+        host4: Address::UNSPECIFIED,
+        host6: Address::UNSPECIFIED,
+        mss: 0,
     }
 }
 
@@ -94,14 +97,20 @@ pub(super) fn published_key_back(key: &abi::PublishedKey) -> Option<PublishedKey
     Some(PublishedKey { address: key.address.into(), port: u16::from_be_bytes(key.port), protocol })
 }
 
-pub(super) fn published(entry: &PublishedEntry, slot: u32) -> abi::Published {
+pub(super) fn published(
+    key: &abi::PublishedKey,
+    entry: &PublishedEntry,
+    slot: u32,
+) -> abi::Published {
     abi::Published {
         address: entry.address.into(),
         network: entry.network,
         container: entry.container,
         slot,
         port: entry.port.to_be_bytes(),
-        pad: [0; 2],
+        first: key.port,
+        clients: 0,
+        pad: 0,
     }
 }
 
@@ -119,6 +128,7 @@ pub(super) fn uplink(entry: &UplinkEntry) -> abi::Uplink {
         ipv4: entry.ipv4.map_or(Address::UNSPECIFIED, Address::from),
         ipv6: entry.ipv6.map_or(Address::UNSPECIFIED, Address::from),
         header: entry.header.into(),
+        flags: 0,
     }
 }
 

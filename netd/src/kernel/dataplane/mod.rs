@@ -19,8 +19,8 @@ use aya::{
 };
 use netd_common::{
     abi::{
-        ABI_VERSION, Config, Device, DropKey, Endpoint, EndpointKey, Flow, FlowKey, Network,
-        OwnedKey, Published, PublishedKey, Uplink, maps, programs,
+        ABI_VERSION, Config, Device, DropKey, Endpoint, EndpointKey, Flow, FlowKey, MAX_FLOWS,
+        MAX_UNREPLIED, Network, OwnedKey, Published, PublishedKey, Uplink, maps, programs,
     },
     address::Address,
 };
@@ -175,7 +175,18 @@ fn write_config(ebpf: &mut Ebpf) -> Result<()> {
     let failed = |e| refused("cannot write the eBPF configuration", &e);
     let map = ebpf.map_mut(maps::CONFIG).ok_or_else(missing)?;
     let mut config: Array<&mut MapData, Config> = map.try_into().map_err(failed)?;
-    config.set(0, Config { host_cookie: netns_cookie()? }, 0).map_err(failed)
+    config
+        .set(0, Config { host_cookie: netns_cookie()?, ..config_of_capacity() }, 0)
+        .map_err(failed)
+}
+
+/// Each network may have a quarter of the unreplied and half of the established flows for sure.
+fn config_of_capacity() -> Config {
+    Config {
+        unreplied_share: MAX_UNREPLIED / 4,
+        established_share: MAX_FLOWS / 2,
+        ..Config::default()
+    }
 }
 
 fn classifier<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier> {

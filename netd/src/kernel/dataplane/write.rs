@@ -129,7 +129,10 @@ impl Dataplane {
         let key = convert::published_key(key);
         let old = found(self.tables.published.get(&key, 0)).map_err(failed)?;
         let slot = self.slots.allocate(&mut self.tables.generations)?;
-        self.tables.published.insert(key, convert::published(entry, slot), 0).map_err(failed)?;
+        self.tables
+            .published
+            .insert(key, convert::published(&key, entry, slot), 0)
+            .map_err(failed)?;
         match old {
             Some(old) => self.slots.release(&mut self.tables.generations, old.slot),
             None => Ok(()),
