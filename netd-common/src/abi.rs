@@ -146,7 +146,7 @@ pub const MAX_SOCKETS: u32 = 32_768;
 const _: () = {
     assert!(size_of::<Device>() == 56 && size_of::<Endpoint>() == 20);
     assert!(size_of::<EndpointKey>() == 24 && size_of::<OwnedKey>() == 24);
-    assert!(size_of::<Network>() == 100 && size_of::<Uplink>() == 40);
+    assert!(size_of::<Network>() == 100 && size_of::<Uplink>() == 44);
     assert!(size_of::<PublishedKey>() == 24 && size_of::<Published>() == 40);
     assert!(size_of::<RangeKey>() == 20 && size_of::<PortBlock>() == 64);
     assert!(size_of::<ClientKey>() == 20 && size_of::<SourceKey>() == 20);

@@ -24,6 +24,13 @@ pub fn replace_u16(check: [u8; 2], old: [u8; 2], new: [u8; 2]) -> [u8; 2] {
     (!fold(sum)).to_ne_bytes()
 }
 
+/// The checksum field for a sum of words in network order.
+#[inline(always)]
+#[must_use]
+pub fn finish(sum: u64) -> [u8; 2] {
+    (!fold(sum)).to_ne_bytes()
+}
+
 /// The checksum of `bytes` behind the partial sum `start` (a pseudo-header's, or 0).
 #[must_use]
 pub fn of(start: u64, bytes: &[u8]) -> [u8; 2] {

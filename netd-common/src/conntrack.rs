@@ -1,6 +1,8 @@
 //! How a flow's state follows its packets, and how long it lives without one.
 
-use crate::parse::{ICMP, ICMPV6, TCP, TCP_FIN, TCP_RST, TCP_SYN, UDP};
+use crate::abi::{Flow, FlowKey, SCALE_UNKNOWN, Timeouts, Window};
+use crate::parse::{ICMP, ICMPV6, Parsed, SCTP, TCP, UDP};
+use crate::tcp;
 
 /// How far a flow has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,10 +12,14 @@ pub enum State {
     Unreplied = 1,
     /// Packets went both ways.
     Established = 2,
-    /// TCP saw a FIN or RST; it may still carry data.
+    /// A FIN, or SCTP's end of it; it may still carry data.
     Closing = 3,
     /// TCP's opener has not confirmed the answer yet: half open, so short-lived.
     Answered = 4,
+    /// A reset that its receiver must have taken.
+    Reset = 5,
+    /// A reset that its receiver may have taken, or has challenged (RFC 5961 3.2).
+    Doubted = 6,
 }
 
 impl State {
@@ -25,6 +31,8 @@ impl State {
             2 => Self::Established,
             3 => Self::Closing,
             4 => Self::Answered,
+            5 => Self::Reset,
+            6 => Self::Doubted,
             _ => Self::Unreplied,
         }
     }
@@ -39,44 +47,93 @@ pub enum Direction {
     Reply,
 }
 
-/// The state after a packet. An RST never ends a flow, it only shortens its life (RFC 7857 2.2):
-/// whoever forges one can't cut a connection.
-#[inline(always)]
-#[must_use]
-pub const fn step(state: State, direction: Direction, protocol: u8, tcp_flags: u8) -> State {
-    let tcp = protocol == TCP;
-    let opening = tcp && tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST) == TCP_SYN;
-    let reset = tcp && tcp_flags & TCP_RST != 0;
-    let ending = tcp && tcp_flags & (TCP_FIN | TCP_RST) != 0;
-    match (state, direction) {
-        (State::Unreplied, Direction::Reply) if !reset => {
-            if tcp {
-                State::Answered
-            } else {
-                State::Established
-            }
+impl Direction {
+    /// The other one.
+    #[inline(always)]
+    #[must_use]
+    pub const fn back(self) -> Self {
+        match self {
+            Self::Original => Self::Reply,
+            Self::Reply => Self::Original,
         }
-        (State::Unreplied, _) => State::Unreplied,
-        (State::Closing, Direction::Original) if opening => State::Answered,
-        (_, _) if ending => State::Closing,
-        (State::Answered, Direction::Original) if !opening => State::Established,
-        (same, _) => same,
     }
 }
 
-/// Nanoseconds that a flow lives without a packet (RFC 4787 REQ-5, 5382 REQ-5, 5508 REQ-2; five
-/// days for established TCP as in Linux).
+/// What a packet changes in its flow's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The state afterwards.
+    pub state: State,
+    /// The record's time is to be written.
+    pub touch: bool,
+    /// What the packet's sender is ready for, where that changed.
+    pub sender: Option<Window>,
+    /// What the other end is ready for, where only this packet tells.
+    pub receiver: Option<Window>,
+    /// The window scale of the sender's SYN.
+    pub scale: Option<u8>,
+}
+
+impl Step {
+    /// Nothing but maybe the time.
+    pub(crate) const fn stay(state: State, touch: bool) -> Self {
+        Self { state, touch, sender: None, receiver: None, scale: None }
+    }
+}
+
+/// What a packet of a flow changes in its record, `age` nanoseconds after the last one that did.
 #[inline(always)]
 #[must_use]
-pub const fn timeout(state: State, protocol: u8) -> u64 {
-    let seconds = match (protocol, state) {
-        (TCP, State::Established) => 432_000,
-        (TCP, _) => 240,
-        (UDP, State::Unreplied) => 120,
-        (ICMP | ICMPV6, _) => 60,
-        (_, _) => 300,
+pub fn step(flow: &Flow, parsed: &Parsed, direction: Direction, age: u64) -> Step {
+    if parsed.protocol == TCP {
+        return tcp::step(flow, parsed, direction, age);
+    }
+    let before = State::from_number(flow.state);
+    let over = parsed.protocol == SCTP && matches!(parsed.detail, SCTP_ABORT | SCTP_OVER);
+    let opening = parsed.protocol == SCTP && parsed.detail == SCTP_INIT;
+    let after = match (before, direction) {
+        (State::Unreplied, Direction::Reply) if !over => State::Established,
+        (State::Unreplied, _) => State::Unreplied,
+        (_, _) if over => State::Closing,
+        (State::Closing, Direction::Original) if opening => State::Established,
+        (same, _) => same,
     };
-    seconds * SECOND
+    Step::stay(after, after as u8 != before as u8 || age >= REFRESH)
+}
+
+/// Nanoseconds that a flow lives without a packet.
+#[inline(always)]
+#[must_use]
+pub const fn timeout(times: &Timeouts, state: State, key: &FlowKey) -> u64 {
+    let query = is_dns(key.remote_port) || is_dns(key.local_port);
+    let seconds = match (key.protocol, state) {
+        (TCP, State::Established) => times.tcp_established,
+        (TCP, State::Reset) => times.tcp_reset,
+        (TCP, _) => times.tcp_transitory,
+        (UDP, State::Unreplied) if query => times.udp_query,
+        (UDP, State::Unreplied) => times.udp_one_way,
+        (ICMP | ICMPV6, _) => times.icmp,
+        (SCTP, State::Established) => times.sctp,
+        (SCTP, _) => times.sctp_opening,
+        (_, _) => times.udp,
+    };
+    seconds as u64 * SECOND
+}
+
+#[inline(always)]
+const fn is_dns(port: [u8; 2]) -> bool {
+    port[0] == 0 && port[1] == 53
+}
+
+/// A record's TCP fields, as its first packet has them.
+#[inline(always)]
+pub(crate) fn begin(flow: &mut Flow, parsed: &Parsed) {
+    flow.state = State::Unreplied as u8;
+    flow.scales = [SCALE_UNKNOWN; 2];
+    if parsed.protocol == TCP {
+        flow.opener = tcp::opening(parsed);
+        flow.scales[0] = parsed.scale;
+    }
 }
 
 /// A record is written for its time alone when it is this much older, so that a busy flow dirties
@@ -84,54 +141,64 @@ pub const fn timeout(state: State, protocol: u8) -> u64 {
 pub const REFRESH: u64 = SECOND;
 
 const SECOND: u64 = 1_000_000_000;
+/// SCTP chunk types (RFC 9260 3.2).
+pub(crate) const SCTP_INIT: u8 = 1;
+const SCTP_ABORT: u8 = 6;
+const SCTP_OVER: u8 = 14;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::TCP_ACK;
+    use crate::address::Address;
+    use crate::flow::{End, masqueraded_flow};
     use Direction::{Original, Reply};
 
-    #[test]
-    fn a_handshake_establishes_and_a_fin_closes() {
-        let syn = step(State::Unreplied, Original, TCP, TCP_SYN);
-        assert_eq!(syn, State::Unreplied);
-        let answer = step(syn, Reply, TCP, TCP_SYN | TCP_ACK);
-        assert_eq!(answer, State::Answered);
-        assert_eq!(step(answer, Original, TCP, TCP_SYN), State::Answered, "a repeated SYN");
-        let open = step(answer, Original, TCP, TCP_ACK);
-        assert_eq!(open, State::Established);
-        assert_eq!(step(open, Original, TCP, TCP_FIN | TCP_ACK), State::Closing);
+    const TIMES: Timeouts = Timeouts::DEFAULT;
+
+    fn key(protocol: u8, port: u8) -> FlowKey {
+        let end = |port| End { address: Address::v4([192, 0, 2, 1]), port };
+        masqueraded_flow(end([0, port]), end([0x9c, 0x40]), protocol)
     }
 
-    #[test]
-    fn rfc7857_rst_shortens_but_does_not_end() {
-        let closing = step(State::Established, Reply, TCP, TCP_RST);
-        assert_eq!(closing, State::Closing);
-        assert_eq!(timeout(closing, TCP), 240 * SECOND);
-    }
-
-    #[test]
-    fn a_refused_connection_stays_among_the_unreplied() {
-        assert_eq!(step(State::Unreplied, Reply, TCP, TCP_RST | TCP_ACK), State::Unreplied);
-    }
-
-    #[test]
-    fn a_new_syn_reopens_a_closing_flow() {
-        assert_eq!(step(State::Closing, Original, TCP, TCP_SYN), State::Answered);
-        assert_eq!(step(State::Closing, Reply, TCP, TCP_SYN | TCP_ACK), State::Closing);
-    }
-
-    #[test]
-    fn a_half_open_connection_is_forgotten_within_minutes() {
-        assert!(timeout(State::Answered, TCP) <= 240 * SECOND);
-        assert!(timeout(State::Established, TCP) >= 7_440 * SECOND, "RFC 5382 REQ-5");
+    fn other(state: State, protocol: u8, detail: u8, direction: Direction) -> State {
+        let flow = Flow { state: state as u8, ..Flow::default() };
+        step(&flow, &Parsed { protocol, detail, ..Parsed::EMPTY }, direction, 0).state
     }
 
     #[test]
     fn requests_alone_never_establish_and_one_answer_does() {
-        let state = step(State::Unreplied, Original, UDP, 0);
-        assert_eq!(state, State::Unreplied);
-        assert_eq!(timeout(state, UDP), 120 * SECOND);
-        assert_eq!(step(state, Reply, UDP, 0), State::Established);
+        assert_eq!(other(State::Unreplied, UDP, 0, Original), State::Unreplied);
+        assert_eq!(other(State::Unreplied, UDP, 0, Reply), State::Established);
+        assert_eq!(other(State::Unreplied, ICMP, 0, Reply), State::Established);
+    }
+
+    #[test]
+    fn sctp_opens_with_an_answer_and_ends_with_an_abort() {
+        assert_eq!(other(State::Unreplied, SCTP, 2, Reply), State::Established);
+        assert_eq!(other(State::Unreplied, SCTP, SCTP_ABORT, Reply), State::Unreplied);
+        assert_eq!(other(State::Established, SCTP, SCTP_OVER, Reply), State::Closing);
+        assert_eq!(other(State::Closing, SCTP, SCTP_INIT, Original), State::Established);
+    }
+
+    #[test]
+    fn rfc5382_req5_rfc4787_req5_rfc5508_req2_floors_hold() {
+        let tcp = |state| timeout(&TIMES, state, &key(TCP, 80));
+        assert!(tcp(State::Established) >= 7_440 * SECOND);
+        for state in [State::Unreplied, State::Answered, State::Closing, State::Doubted] {
+            assert_eq!(tcp(state), 240 * SECOND);
+        }
+        assert_eq!(tcp(State::Reset), 10 * SECOND);
+        assert_eq!(timeout(&TIMES, State::Unreplied, &key(UDP, 99)), 120 * SECOND);
+        assert_eq!(timeout(&TIMES, State::Unreplied, &key(UDP, 53)), 30 * SECOND);
+        assert_eq!(timeout(&TIMES, State::Established, &key(UDP, 53)), 300 * SECOND);
+        assert_eq!(timeout(&TIMES, State::Established, &key(ICMP, 0)), 60 * SECOND);
+    }
+
+    #[test]
+    fn a_busy_flow_is_written_once_a_second() {
+        let flow = Flow { state: State::Established as u8, ..Flow::default() };
+        let udp = Parsed { protocol: UDP, ..Parsed::EMPTY };
+        assert!(!step(&flow, &udp, Original, REFRESH - 1).touch);
+        assert!(step(&flow, &udp, Original, REFRESH).touch);
     }
 }

@@ -9,10 +9,15 @@
 
 pub mod abi;
 pub mod address;
+pub mod answer;
 pub mod checksum;
 pub mod conntrack;
+pub mod crc;
+pub mod error;
 pub mod flow;
 pub mod forward;
+pub mod fragment;
+pub mod hairpin;
 pub mod masquerade;
 pub mod nat;
 pub mod packet;
@@ -23,5 +28,6 @@ pub mod publish;
 pub mod rewrite;
 pub mod socket;
 pub mod tables;
+pub mod tcp;
 pub mod verdict;
 pub mod wire;

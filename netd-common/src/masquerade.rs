@@ -1,159 +1,194 @@
 //! Masquerade: flows that containers open to the outside, and the host ports they leave from.
 
-use crate::abi::{EndpointKey, Flow, FlowKey, SCALE_UNKNOWN};
+use crate::abi::{EndpointKey, Flow, FlowKey};
 use crate::address::Address;
-use crate::conntrack::{Direction, State};
-use crate::flow::{End, masqueraded_flow};
-use crate::nat::{follow, live, publication};
-use crate::parse::{Parsed, TCP_RST};
+use crate::conntrack::{Direction, begin};
+use crate::flow::{End, masqueraded_flow, moved};
+use crate::fragment;
+use crate::nat::{Origin, enter, follow, has_sources, live, masquerades, publication};
+use crate::parse::{Fragment, Parsed, TCP_RST};
+use crate::publish::remember;
 use crate::tables::{Opened, Tables};
 use crate::verdict::DropReason;
 
-/// How many host ports are tried for a flow, its own among them.
-pub const TRIES: u32 = 8;
+/// How many host ports are tried for a new flow, its own among them.
+pub const TRIES: u32 = 128;
 
-/// The host port of a container's flow: the container's own port where that is free, as it nearly
-/// always is, else another of its class.
+/// The address that a container's packet leaves with: its own where its network does not
+/// masquerade, the network's choice, the route's, the uplink's; unspecified where there is none.
+#[inline(never)]
+pub(crate) fn source<T: Tables>(
+    tables: &T,
+    parsed: &Parsed,
+    origin: &Origin,
+    address: &mut Address,
+) {
+    let (Some(network), Some(uplink)) =
+        (tables.network(origin.network), tables.uplink(origin.uplink))
+    else {
+        return;
+    };
+    if !masquerades(network) {
+        *address = parsed.source;
+        return;
+    }
+    let chosen = if parsed.is_v4() { network.host4 } else { network.host6 };
+    if !chosen.is_unspecified() {
+        *address = chosen;
+        return;
+    }
+    *address = if parsed.is_v4() { uplink.ipv4 } else { uplink.ipv6 };
+    if has_sources(uplink.flags)
+        && let Some(preferred) = tables.source(origin.uplink, &parsed.destination)
+    {
+        *address = preferred;
+    }
+}
+
+/// The host port of a container's flow, into `host` whose address is given: the container's own
+/// port where that is free, as it nearly always is, else another of its class. Says why there is
+/// none.
 #[inline(always)]
 pub(crate) fn port<T: Tables>(
     tables: &mut T,
     parsed: &Parsed,
-    number: u32,
-    address: &Address,
-) -> Result<[u8; 2], DropReason> {
-    match attempt(tables, parsed, address, parsed.source_port) {
-        Attempt::Own => Ok(parsed.source_port),
-        first @ (Attempt::Free | Attempt::Taken) => {
-            let mut search = Search { address: *address, number, port: parsed.source_port };
-            match look_further(tables, parsed, &mut search, first == Attempt::Free) {
-                None => Ok(search.port),
-                Some(reason) => Err(reason),
-            }
-        }
+    network: u32,
+    host: &mut End,
+) -> Option<DropReason> {
+    host.port = parsed.source_port;
+    if attempt(tables, parsed, host) == Attempt::Own {
+        return None;
     }
+    if find_moved(tables, parsed, host) {
+        return None;
+    }
+    open(tables, parsed, network, host)
 }
 
-/// What [`look_further`] looks for, and finds.
-struct Search {
-    /// The host's address.
-    address: Address,
-    /// The container's network.
-    number: u32,
-    /// The host port.
-    port: [u8; 2],
-}
-
-/// What a candidate port is to a flow.
+/// What a host port is to a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Attempt {
     /// The flow has it.
     Own,
-    /// Another flow, or a published port, has it.
+    /// Another flow has it.
     Taken,
-    /// Nobody has it.
+    /// No flow has it.
     Free,
 }
 
 /// Tries one port; where the flow already has it, the packet is followed.
 #[inline(never)]
-fn attempt<T: Tables>(
-    tables: &mut T,
-    parsed: &Parsed,
-    address: &Address,
-    port: [u8; 2],
-) -> Attempt {
-    let key = masqueraded_flow(parsed.to(), End { address: *address, port }, parsed.protocol);
-    match live(tables, &key) {
-        Some(flow) if flow.peer == parsed.source && flow.peer_port == parsed.source_port => {
-            follow(tables, &key, &flow, parsed, Direction::Original);
-            Attempt::Own
-        }
-        Some(_) => Attempt::Taken,
-        None => Attempt::Free,
+fn attempt<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End) -> Attempt {
+    let key = masqueraded_flow(parsed.to(), *host, parsed.protocol);
+    let Some(place) = live(tables, &key) else { return Attempt::Free };
+    let flow = tables.flow(place);
+    if flow.peer != parsed.source || flow.peer_port != parsed.source_port {
+        return Attempt::Taken;
     }
+    follow(tables, place, &key, parsed, Direction::Original);
+    if matches!(parsed.fragment, Fragment::First) {
+        fragment::remember(tables, parsed, &key, Direction::Original);
+    }
+    Attempt::Own
 }
 
-/// Looks through the other candidates and opens the flow at the first free one; says why it can't.
-/// All are looked at before: an earlier one may have been freed since this flow got a later one.
+/// A flow that got another port when it was opened: what says so is believed where the flow agrees.
 #[inline(never)]
-fn look_further<T: Tables>(
-    tables: &mut T,
-    parsed: &Parsed,
-    search: &mut Search,
-    own_is_free: bool,
-) -> Option<DropReason> {
-    let Search { address, number: network, port: found } = search;
-    let mut free = None;
-    if own_is_free && !is_published(tables, address, parsed.source_port, parsed.protocol) {
-        free = Some(parsed.source_port);
+fn find_moved<T: Tables>(tables: &mut T, parsed: &Parsed, host: &mut End) -> bool {
+    let name = moved(parsed.to(), parsed.from(), parsed.protocol);
+    let Some(place) = live(tables, &name) else { return false };
+    let there = tables.flow(place).peer_end();
+    if there.address != host.address {
+        return false;
     }
-    for nth in 1..TRIES {
-        let port = candidate(parsed, nth);
-        match attempt(tables, parsed, address, port) {
-            Attempt::Own => {
-                *found = port;
-                return None;
-            }
-            Attempt::Free if free.is_none() => {
-                if !is_published(tables, address, port, parsed.protocol) {
-                    free = Some(port);
-                }
-            }
-            Attempt::Free | Attempt::Taken => {}
-        }
-    }
-    let Some(port) = free else {
-        return Some(DropReason::PortsExhausted);
-    };
-    *found = port;
-    let key = masqueraded_flow(parsed.to(), End { address: *address, port }, parsed.protocol);
-    open(tables, parsed, *network, &key).err()
+    host.port = there.port;
+    attempt(tables, parsed, host) == Attempt::Own
 }
 
-#[inline(never)]
-fn is_published<T: Tables>(tables: &T, address: &Address, port: [u8; 2], protocol: u8) -> bool {
-    publication(tables, &End { address: *address, port }, protocol).is_some()
-}
-
+/// Opens a flow at the first port that no other flow, publication or socket of the host's has.
 #[inline(never)]
 fn open<T: Tables>(
     tables: &mut T,
     parsed: &Parsed,
-    number: u32,
-    key: &FlowKey,
-) -> Result<(), DropReason> {
+    network: u32,
+    host: &mut End,
+) -> Option<DropReason> {
     // An answer to nothing, or the end of nothing, opens nothing.
     if parsed.is_echo_reply() || parsed.tcp_flags() & TCP_RST != 0 {
-        return Err(DropReason::NoFlow);
+        return Some(DropReason::NoFlow);
     }
+    for nth in 0..TRIES {
+        host.port = candidate(parsed, nth);
+        let key = masqueraded_flow(parsed.to(), *host, parsed.protocol);
+        if !is_free(tables, parsed, host, &key) {
+            continue;
+        }
+        let failed = insert(tables, parsed, network, &key);
+        if failed.is_none() {
+            opened(tables, parsed, &key);
+        }
+        return failed;
+    }
+    Some(DropReason::PortsExhausted)
+}
+
+#[inline(never)]
+fn is_free<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End, key: &FlowKey) -> bool {
+    live(tables, key).is_none()
+        && publication(tables, host, parsed.protocol).is_none()
+        && !tables.is_host_socket(&parsed.to(), host, parsed.protocol)
+}
+
+#[inline(never)]
+fn insert<T: Tables>(
+    tables: &mut T,
+    parsed: &Parsed,
+    number: u32,
+    key: &FlowKey,
+) -> Option<DropReason> {
     let owner = EndpointKey { address: parsed.source, network: number, pad: 0 };
-    let endpoint = tables.endpoint(&owner).ok_or(DropReason::NoEndpoint)?;
-    let network = tables.network(number).ok_or(DropReason::UnknownNetwork)?;
-    let flow = Flow {
+    let Some(endpoint) = tables.endpoint(&owner) else { return Some(DropReason::NoEndpoint) };
+    let Some(network) = tables.network(number) else { return Some(DropReason::UnknownNetwork) };
+    let mut flow = Flow {
         last_seen: tables.now(),
         peer: parsed.source,
         ifindex: endpoint.ifindex,
         slot: endpoint.slot,
         generation: tables.generation(endpoint.slot),
+        network: number,
         peer_port: parsed.source_port,
         mac: endpoint.mac,
         gateway_mac: network.mac,
-        state: State::Unreplied as u8,
-        scales: [SCALE_UNKNOWN; 2],
+        mtu: network.mtu,
         ..Flow::default()
     };
-    match tables.open(key, &flow, false) {
-        Opened::New => Ok(()),
+    begin(&mut flow, parsed);
+    match enter(tables, key, &flow) {
+        Opened::New => None,
         // Another processor took the port in this instant: the sender's next try finds another.
-        Opened::Exists => Err(DropReason::PortsExhausted),
-        Opened::Full => Err(DropReason::TableFull),
+        Opened::Exists => Some(DropReason::PortsExhausted),
+        Opened::Full => Some(DropReason::TableFull),
     }
 }
 
-/// The host port of the n-th try: ports of the container port's class (below 512, below 1024, the
-/// rest; RFC 4787 REQ-3a) in an order that both ends of the flow determine.
+/// What is to be remembered beside a new flow.
+#[inline(never)]
+fn opened<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) {
+    if key.local_port != parsed.source_port {
+        remember(tables, key, &moved(parsed.to(), parsed.from(), parsed.protocol));
+    }
+    if matches!(parsed.fragment, Fragment::First) {
+        fragment::remember(tables, parsed, key, Direction::Original);
+    }
+}
+
+/// The port of the n-th try: the own one, then ports of its class (below 512, below 1024, the rest;
+/// RFC 4787 REQ-3a) in an order that the flow's ends determine.
 #[inline(always)]
-fn candidate(parsed: &Parsed, attempt: u32) -> [u8; 2] {
+pub(crate) fn candidate(parsed: &Parsed, attempt: u32) -> [u8; 2] {
+    if attempt == 0 {
+        return parsed.source_port;
+    }
     let own = u32::from(u16::from_be_bytes(parsed.source_port));
     let (first, count) = match own {
         0..512 => (1, 511),
@@ -169,7 +204,7 @@ fn candidate(parsed: &Parsed, attempt: u32) -> [u8; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::{Fragment, UDP};
+    use crate::parse::UDP;
 
     fn parsed(port: u16) -> Parsed {
         Parsed {
@@ -177,13 +212,8 @@ mod tests {
             destination: Address::v4([192, 0, 2, 1]),
             source_port: port.to_be_bytes(),
             destination_port: [0, 53],
-            l3: 14,
-            l4: 34,
             protocol: UDP,
-            ip_protocol: UDP,
-            detail: 0,
-            hops: 64,
-            fragment: Fragment::Whole,
+            ..Parsed::EMPTY
         }
     }
 
@@ -199,7 +229,7 @@ mod tests {
 
     #[test]
     fn candidates_of_one_flow_differ() {
-        let all: [_; 7] = core::array::from_fn(|n| candidate(&parsed(40_000), n as u32 + 1));
+        let all: [_; 127] = core::array::from_fn(|n| candidate(&parsed(40_000), n as u32 + 1));
         for (n, port) in all.iter().enumerate() {
             assert!(!all[..n].contains(port));
         }

@@ -1,21 +1,29 @@
 //! Translated flows: finding them, following them, and where a host port leads
 //! (DESIGN 3.3 rules 3, 5, 6 and 3.4). Opening one is in `publish` and `masquerade`.
 
-use crate::abi::{Flow, FlowKey, NETWORK_INTERNAL, NETWORK_MASQUERADE, Published};
+use crate::abi::{
+    FLOW_MASQUERADED, Flow, FlowKey, NETWORK_INTERNAL, NETWORK_MASQUERADE, Network, PORT_ADDRESS,
+    PORT_ANY, PORT_INNER, PORT_RANGE_ADDRESS, PORT_RANGE_ANY, Published, Timeouts, UPLINK_SOURCES,
+};
 use crate::address::Address;
-use crate::conntrack::{Direction, REFRESH, State, step, timeout};
-use crate::flow::{End, masqueraded_flow, published_flow, published_port};
+use crate::conntrack::{Direction, State, step, timeout};
+use crate::error;
+use crate::flow::{End, masqueraded_flow, moved, published_flow, published_port, published_range};
+use crate::fragment;
 use crate::masquerade;
-use crate::parse::{Fragment, Parsed};
+use crate::parse::{Fragment, Headers, Parsed};
 use crate::publish;
-use crate::tables::Tables;
-use crate::verdict::{Delivery, DropReason, Rewrite, Routed, Side, Verdict};
+use crate::tables::{Opened, Tables};
+use crate::verdict::{Answer, Back, Delivery, DropReason, IcmpError, Routed, Translation, Verdict};
 
 /// A packet from outside: to a published port, or back to a container that opened the flow.
 /// None where it is neither.
 #[inline(always)]
 pub fn inbound<T: Tables>(tables: &mut T, parsed: &Parsed) -> Option<Verdict> {
-    if !parsed.has_ports() || parsed.fragment != Fragment::Whole {
+    if matches!(parsed.fragment, Fragment::Later) {
+        return fragment::inbound(tables, parsed);
+    }
+    if !parsed.has_ports() {
         return None;
     }
     if let Some(published) = publication(tables, &parsed.to(), parsed.protocol).copied()
@@ -24,56 +32,112 @@ pub fn inbound<T: Tables>(tables: &mut T, parsed: &Parsed) -> Option<Verdict> {
         return Some(verdict);
     }
     let key = masqueraded_flow(parsed.from(), parsed.to(), parsed.protocol);
-    let flow = live(tables, &key)?;
-    follow(tables, &key, &flow, parsed, Direction::Reply);
-    Some(deliver(&flow, parsed, End { address: flow.peer, port: flow.peer_port }))
+    let place = live(tables, &key)?;
+    follow(tables, place, &key, parsed, Direction::Reply);
+    Some(deliver(tables, place, &key, parsed, Direction::Reply))
 }
 
-/// A packet on its way out from a container of network `number`: the answer of a published port, or
-/// a flow of the container's own, which gets the address `source` where the network masquerades.
+/// Who masquerades a container's packets, and as what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The container's network.
+    pub network: u32,
+    /// Interface index of the uplink.
+    pub uplink: u32,
+}
+
+/// A packet on its way out from a container: the answer of a published port, or a flow of the
+/// container's own, which gets a host address where the network masquerades.
 #[inline(always)]
-pub fn outbound<T: Tables>(
-    tables: &mut T,
-    parsed: &Parsed,
-    number: u32,
-    source: &Address,
-) -> Verdict {
-    let Some(network) = tables.network(number) else {
+pub fn outbound<T: Tables>(tables: &mut T, parsed: &Parsed, origin: &Origin) -> Verdict {
+    let Some(network) = tables.network(origin.network) else {
         return Verdict::Drop(DropReason::UnknownNetwork);
     };
-    let flags = network.flags;
-    if flags & NETWORK_INTERNAL != 0 {
+    if network.flags & NETWORK_INTERNAL != 0 {
         return Verdict::Drop(DropReason::Internal);
     }
-    if parsed.fragment != Fragment::Whole {
-        return Verdict::Drop(DropReason::Fragment);
+    let mss = segment_limit(tables, network, parsed, origin.uplink);
+    if matches!(parsed.fragment, Fragment::Later) {
+        return fragment::outbound(tables, parsed);
     }
     if !parsed.has_ports() {
         return Verdict::Drop(DropReason::Protocol);
     }
-    let mut host = parsed.from();
-    if answer(tables, parsed, &mut host) {
-        return translate(host.address, host.port);
+    let mut translation = Translation { mss, ..Translation::default() };
+    if answer(tables, parsed, &mut translation) {
+        return Verdict::Translate(translation);
     }
-    let address = if flags & NETWORK_MASQUERADE != 0 { *source } else { parsed.source };
-    if address.is_unspecified() {
+    let mut host = End { address: Address::UNSPECIFIED, port: [0; 2] };
+    masquerade::source(tables, parsed, origin, &mut host.address);
+    if host.address.is_unspecified() {
         return Verdict::Drop(DropReason::NoSource);
     }
-    match masquerade::port(tables, parsed, number, &address) {
-        Ok(port) => translate(address, port),
-        Err(reason) => Verdict::Drop(reason),
+    match masquerade::port(tables, parsed, origin.network, &mut host) {
+        None => {
+            translation.source = Some(host);
+            Verdict::Translate(translation)
+        }
+        Some(DropReason::PortsExhausted) => exhausted(tables, parsed, origin.network),
+        Some(reason) => Verdict::Drop(reason),
     }
 }
 
-/// Follows the answer of a published port, and gives the host's end that its client called.
+/// A container's ICMP error on its way out.
+#[inline(always)]
+pub fn outbound_error<T: Tables>(tables: &mut T, headers: &Headers, origin: &Origin) -> Verdict {
+    match tables.network(origin.network) {
+        None => Verdict::Drop(DropReason::UnknownNetwork),
+        Some(network) if network.flags & NETWORK_INTERNAL != 0 => {
+            Verdict::Drop(DropReason::Internal)
+        }
+        Some(_) => error::outbound(tables, headers, origin),
+    }
+}
+
+/// The largest segment that a SYN by this uplink may announce; 0 for any.
+#[inline(always)]
+fn segment_limit<T: Tables>(tables: &T, network: &Network, parsed: &Parsed, uplink: u32) -> u16 {
+    if network.mss == 0 || parsed.mss == 0 {
+        return 0;
+    }
+    let headers = if parsed.is_v4() { 40 } else { 60 };
+    let fits = tables.uplink(uplink).map_or(0, |uplink| uplink.mtu.saturating_sub(headers));
+    let limit = if network.mss < fits || fits == 0 { network.mss } else { fits };
+    if u32::from(parsed.mss) > limit { limit as u16 } else { 0 }
+}
+
+/// No port is left for this remote end: the container is told (RFC 5508 REQ-8).
 #[inline(never)]
-fn answer<T: Tables>(tables: &mut T, parsed: &Parsed, host: &mut End) -> bool {
+fn exhausted<T: Tables>(tables: &T, parsed: &Parsed, number: u32) -> Verdict {
+    let reason = DropReason::PortsExhausted;
+    let owner = crate::abi::EndpointKey { address: parsed.source, network: number, pad: 0 };
+    let (Some(endpoint), Some(network)) = (tables.endpoint(&owner), tables.network(number)) else {
+        return Verdict::Drop(reason);
+    };
+    let source = if parsed.is_v4() { network.gateway4 } else { network.gateway6 };
+    if source.is_unspecified() {
+        return Verdict::Drop(reason);
+    }
+    let back = Back::Container(endpoint.ifindex, network.mac, endpoint.mac);
+    Verdict::Answer(Answer { error: IcmpError::Prohibited, source, back, reason })
+}
+
+/// Follows the answer of a published port, and gives the ends that its client knows. Nothing is
+/// looked up where no publication leads to the port.
+#[inline(never)]
+fn answer<T: Tables>(tables: &mut T, parsed: &Parsed, translation: &mut Translation) -> bool {
+    if tables.port_kinds(parsed.is_v4(), parsed.protocol, parsed.source_port) & PORT_INNER == 0 {
+        return false;
+    }
     let key = published_flow(parsed.to(), parsed.from(), parsed.protocol);
-    let Some(flow) = live(tables, &key) else {
+    let Some(place) = live(tables, &key) else {
         return false;
     };
-    follow(tables, &key, &flow, parsed, Direction::Reply);
-    *host = End { address: flow.peer, port: flow.peer_port };
+    follow(tables, place, &key, parsed, Direction::Reply);
+    if matches!(parsed.fragment, Fragment::First) {
+        fragment::remember(tables, parsed, &key, Direction::Reply);
+    }
+    ends(tables.flow(place), &key, Direction::Reply, translation);
     true
 }
 
@@ -85,25 +149,88 @@ pub fn publication<'a, T: Tables>(
     host: &End,
     protocol: u8,
 ) -> Option<&'a Published> {
-    if let Some(exact) = tables.published(&published_port(*host, protocol)) {
+    let kinds = tables.port_kinds(host.address.is_v4(), protocol, host.port);
+    if kinds & (PORT_ANY | PORT_ADDRESS | PORT_RANGE_ANY | PORT_RANGE_ADDRESS) == 0 {
+        return None;
+    }
+    if kinds & PORT_ADDRESS != 0
+        && let Some(exact) = tables.published(&published_port(*host, protocol))
+    {
         return Some(exact);
     }
+    if kinds & PORT_RANGE_ADDRESS != 0
+        && let Some(exact) = tables.range(&published_range(*host, protocol))
+    {
+        return Some(exact);
+    }
+    if kinds & (PORT_ANY | PORT_RANGE_ANY) == 0
+        || !(tables.is_local(&host.address) || host.address.is_loopback())
+    {
+        return None;
+    }
     let any = End { address: host.address.wildcard(), port: host.port };
-    let published = tables.published(&published_port(any, protocol))?;
-    (tables.is_local(&host.address) || host.address.is_loopback()).then_some(published)
+    if kinds & PORT_ANY != 0
+        && let Some(published) = tables.published(&published_port(any, protocol))
+    {
+        return Some(published);
+    }
+    if kinds & PORT_RANGE_ANY != 0 {
+        return tables.range(&published_range(any, protocol));
+    }
+    None
 }
 
-/// A flow that has neither expired nor lost its owner; what is left of one that has is removed.
+/// The place of a flow that has neither expired nor lost its owner; what is left of one that has is
+/// removed.
 #[inline(always)]
-pub(crate) fn live<T: Tables>(tables: &mut T, key: &FlowKey) -> Option<Flow> {
-    let flow = tables.flow(tables.find(key)?);
+pub(crate) fn live<T: Tables>(tables: &mut T, key: &FlowKey) -> Option<T::Place> {
+    let place = tables.find(key)?;
+    let flow = tables.flow(place);
     let age = tables.now().saturating_sub(flow.last_seen);
-    let expired = age > timeout(State::from_number(flow.state), key.protocol);
+    let times = match tables.config() {
+        Some(config) => &config.timeouts,
+        None => &Timeouts::DEFAULT,
+    };
+    let expired = age > timeout(times, State::from_number(flow.state), key);
     if !expired && tables.generation(flow.slot) == flow.generation {
-        return Some(*flow);
+        return Some(place);
     }
-    tables.close(key);
+    let network = flow.network;
+    forget(tables, key, network);
     None
+}
+
+/// Removes a flow, and counts it out of its network's established ones.
+#[inline(never)]
+fn forget<T: Tables>(tables: &mut T, key: &FlowKey, network: u32) {
+    if tables.close(key)
+        && key.kind <= FLOW_MASQUERADED
+        && let Some(usage) = tables.usage(network)
+    {
+        usage.established = usage.established.saturating_sub(1);
+    }
+}
+
+/// Enters a new flow. A network that opens more than its share without an answer competes with its
+/// like for room.
+#[inline(never)]
+pub(crate) fn enter<T: Tables>(tables: &mut T, key: &FlowKey, flow: &Flow) -> Opened {
+    let now = flow.last_seen;
+    let (share, window) = match tables.config() {
+        Some(config) => (config.unreplied_share, config.timeouts.window),
+        None => (0, 0),
+    };
+    let mut crowded = false;
+    if let Some(usage) = tables.usage(flow.network) {
+        if now.saturating_sub(usage.window) > u64::from(window) * 1_000_000_000 {
+            usage.window = now;
+            usage.opened = 0;
+            usage.answered = 0;
+        }
+        usage.opened = usage.opened.wrapping_add(1);
+        crowded = usage.opened.saturating_sub(usage.answered) > share;
+    }
+    tables.open(key, flow, crowded)
 }
 
 /// Brings a flow's record up to date with a packet of it. Two processors may do so at once: the
@@ -111,41 +238,167 @@ pub(crate) fn live<T: Tables>(tables: &mut T, key: &FlowKey) -> Option<Flow> {
 #[inline(always)]
 pub(crate) fn follow<T: Tables>(
     tables: &mut T,
+    place: T::Place,
     key: &FlowKey,
-    flow: &Flow,
     parsed: &Parsed,
     direction: Direction,
 ) {
     let now = tables.now();
+    let flow = tables.flow(place);
     let before = State::from_number(flow.state);
-    let after = step(before, direction, parsed.protocol, parsed.tcp_flags());
-    if before == after && now.saturating_sub(flow.last_seen) < REFRESH {
+    let done = step(flow, parsed, direction, now.saturating_sub(flow.last_seen));
+    if let Some(window) = done.sender {
+        tables.advance(place, direction, window, done.scale);
+    }
+    if let Some(window) = done.receiver {
+        tables.advance(place, direction.back(), window, None);
+    }
+    if !done.touch {
         return;
     }
+    tables.refresh(place, now, done.state);
     // A half-open connection stays among the unreplied: a flood of SYNs, answered or not, pushes out
     // only its like.
-    let Some(place) = tables.find(key) else { return };
-    tables.refresh(place, now, after);
-    if matches!(before, State::Unreplied | State::Answered) && after == State::Established {
-        tables.establish(key);
+    if matches!(before, State::Unreplied | State::Answered)
+        && matches!(done.state, State::Established | State::Closing)
+    {
+        establish(tables, place, key);
+    } else {
+        keep_name(tables, place, key, now);
+    }
+}
+
+/// Moves a flow among those that are never pushed out, as long as its network has not more than its
+/// share of them.
+#[inline(never)]
+fn establish<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) {
+    let network = tables.flow(place).network;
+    let share = match tables.config() {
+        Some(config) => config.established_share,
+        None => 0,
+    };
+    if let Some(usage) = tables.usage(network) {
+        usage.answered = usage.answered.wrapping_add(1);
+        if usage.established >= share {
+            return;
+        }
+    }
+    let name = name(tables.flow(place), key);
+    if !tables.establish(key) {
+        return;
+    }
+    if let Some(name) = name {
+        tables.establish(&name);
+    }
+    if let Some(usage) = tables.usage(network) {
+        usage.established = usage.established.wrapping_add(1);
+    }
+}
+
+/// What says by which other end the flow's opener is known; none where it is known by its own.
+#[inline(always)]
+pub(crate) fn name(flow: &Flow, key: &FlowKey) -> Option<FlowKey> {
+    if key.kind == FLOW_MASQUERADED {
+        let own = flow.peer_port == key.local_port;
+        return if own {
+            None
+        } else {
+            Some(moved(key.remote_end(), flow.peer_end(), key.protocol))
+        };
+    }
+    let client = flow.client_end()?;
+    if client.port == key.remote_port {
+        return None;
+    }
+    Some(moved(flow.peer_end(), client, key.protocol))
+}
+
+/// Keeps what says where a moved flow is as young as the flow.
+#[inline(never)]
+fn keep_name<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey, now: u64) {
+    if let Some(name) = name(tables.flow(place), key)
+        && let Some(at) = tables.find(&name)
+    {
+        tables.refresh(at, now, State::Established);
+    }
+}
+
+/// The ends that a packet of this flow and direction gets.
+#[inline(always)]
+pub(crate) fn ends(flow: &Flow, key: &FlowKey, direction: Direction, to: &mut Translation) {
+    let published = key.kind != FLOW_MASQUERADED;
+    match (published, direction) {
+        (false, Direction::Original) => to.source = Some(key.local_end()),
+        (false, Direction::Reply) => to.destination = Some(flow.peer_end()),
+        (true, Direction::Original) => {
+            to.destination = Some(key.local_end());
+            if flow.client != Address::UNSPECIFIED {
+                to.source = Some(key.remote_end());
+            }
+        }
+        (true, Direction::Reply) => {
+            to.source = Some(flow.peer_end());
+            to.destination = flow.client_end();
+        }
     }
 }
 
 /// Into the container that the flow belongs to, addressed to its own end.
 #[inline(always)]
-pub(crate) fn deliver(flow: &Flow, parsed: &Parsed, to: End) -> Verdict {
-    if parsed.hops <= 1 {
-        return Verdict::Drop(DropReason::HopLimit);
+pub(crate) fn deliver<T: Tables>(
+    tables: &mut T,
+    place: T::Place,
+    key: &FlowKey,
+    parsed: &Parsed,
+    direction: Direction,
+) -> Verdict {
+    if matches!(parsed.fragment, Fragment::First) {
+        fragment::remember(tables, parsed, key, direction);
     }
-    let rewrite = Rewrite { side: Side::Destination, address: to.address, port: to.port };
-    Verdict::Deliver(Delivery {
-        ifindex: flow.ifindex,
-        mac: flow.mac,
-        routed: Some(Routed { mac: flow.gateway_mac, rewrite }),
-    })
+    let flow = tables.flow(place);
+    if parsed.hops <= 1 {
+        return expired(parsed);
+    }
+    if parsed.length > flow.mtu && parsed.whole && flow.mtu != 0 {
+        return too_big(parsed, flow.mtu);
+    }
+    let mut translation = Translation::default();
+    ends(flow, key, direction, &mut translation);
+    let (ifindex, mac) = (flow.ifindex, flow.mac);
+    let routed = Some(Routed { mac: flow.gateway_mac, translation });
+    Verdict::Deliver(Delivery { ifindex, mac, routed })
 }
 
+/// The sender learns that its packet's hops are used up (RFC 1812 4.3.2.4).
 #[inline(always)]
-const fn translate(address: Address, port: [u8; 2]) -> Verdict {
-    Verdict::Translate(Rewrite { side: Side::Source, address, port })
+pub(crate) fn expired(parsed: &Parsed) -> Verdict {
+    back(parsed, IcmpError::TimeExceeded, DropReason::HopLimit)
+}
+
+/// The sender learns how large a packet may be (RFC 1191, RFC 8201).
+#[inline(always)]
+pub(crate) fn too_big(parsed: &Parsed, mtu: u16) -> Verdict {
+    back(parsed, IcmpError::TooBig(mtu), DropReason::TooBig)
+}
+
+/// No error answers an error (RFC 1122 3.2.2), nor a later fragment.
+#[inline(always)]
+fn back(parsed: &Parsed, error: IcmpError, reason: DropReason) -> Verdict {
+    if parsed.quotes || matches!(parsed.fragment, Fragment::Later) {
+        return Verdict::Drop(reason);
+    }
+    let answer = Answer { error, source: parsed.destination, back: Back::Sender, reason };
+    Verdict::Answer(answer)
+}
+
+/// A network's packets leave with an address of the host's.
+#[inline(always)]
+pub(crate) const fn masquerades(network: &Network) -> bool {
+    network.flags & NETWORK_MASQUERADE != 0
+}
+
+/// Routes by an uplink may prefer sources of their own.
+#[inline(always)]
+pub(crate) const fn has_sources(flags: u32) -> bool {
+    flags & UPLINK_SOURCES != 0
 }

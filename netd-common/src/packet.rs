@@ -6,6 +6,11 @@ use crate::wire::{self, Header};
 pub trait Packet {
     /// Bytes in the whole packet, those that can't be read included.
     fn length(&self) -> usize;
+    /// Bytes of payload in each segment that the packet is still to be cut into; none where it goes
+    /// out as it is.
+    fn segment(&self) -> Option<u16> {
+        None
+    }
     /// A copy of the header at `offset` bytes from the start; none where it does not fit.
     fn header<H: Header>(&self, offset: usize) -> Option<H>;
     /// As [`header`](Self::header), for offsets that other headers decide: slower, and easy on the

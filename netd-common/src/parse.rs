@@ -1,6 +1,8 @@
 //! Packet bytes to a [`Parsed`]: a complete header stack, or the reason why there is none.
 
 mod extensions;
+mod options;
+mod quoted;
 mod transport;
 
 use crate::address::Address;
@@ -26,6 +28,9 @@ pub const TCP_SYN: u8 = 0x02;
 pub const TCP_RST: u8 = 0x04;
 /// The acknowledgement number counts.
 pub const TCP_ACK: u8 = 0x10;
+
+/// A SYN without a window scale option.
+pub const SCALE_NONE: u8 = 254;
 
 /// ICMPv4 echo reply.
 pub const ECHO_REPLY: u8 = 0;
@@ -72,6 +77,41 @@ pub struct Parsed {
     pub hops: u8,
     /// What part of the datagram it is.
     pub fragment: Fragment,
+    /// It may not be fragmented on its way; in IPv6 no packet may.
+    pub whole: bool,
+    /// Window scale of a SYN, or [`SCALE_NONE`]; else 0.
+    pub scale: u8,
+    /// It is an ICMP error that quotes a packet: the quotation is in [`Headers::quoted`].
+    pub quotes: bool,
+    /// Identification of a fragmented datagram; IPv4's in the first two bytes.
+    pub id: [u8; 4],
+    /// TCP sequence number, in the machine's order.
+    pub sequence: u32,
+    /// TCP acknowledgement number, in the machine's order.
+    pub acknowledgement: u32,
+    /// TCP window as the header has it, in the machine's order.
+    pub window: u16,
+    /// The largest segment that a SYN announces, in bytes; 0 where it does not.
+    pub mss: u16,
+    /// Offset of that number.
+    pub mss_at: u16,
+    /// Bytes of the largest packet on the wire, from the IP header on: what is still to be
+    /// segmented counts by its segments.
+    pub length: u16,
+}
+
+/// A packet's headers, and those of the packet that it quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// Its own.
+    pub parsed: Parsed,
+    /// The quoted packet's, where [`Parsed::quotes`].
+    pub quoted: Parsed,
+}
+
+impl Headers {
+    /// No headers at all.
+    pub const EMPTY: Self = Self { parsed: Parsed::EMPTY, quoted: Parsed::EMPTY };
 }
 
 impl Parsed {
@@ -88,6 +128,16 @@ impl Parsed {
         detail: 0,
         hops: 0,
         fragment: Fragment::Whole,
+        whole: false,
+        scale: 0,
+        quotes: false,
+        id: [0; 4],
+        sequence: 0,
+        acknowledgement: 0,
+        window: 0,
+        mss: 0,
+        mss_at: 0,
+        length: 0,
     };
 
     /// IPv4.
@@ -102,7 +152,7 @@ impl Parsed {
     #[must_use]
     pub const fn has_ports(&self) -> bool {
         match self.protocol {
-            TCP | UDP => true,
+            TCP | UDP | SCTP => true,
             ICMP => self.is_v4() && matches!(self.detail, ECHO_REQUEST | ECHO_REPLY),
             ICMPV6 => !self.is_v4() && matches!(self.detail, ECHO_REQUEST_V6 | ECHO_REPLY_V6),
             _ => false,
@@ -133,6 +183,22 @@ pub enum Skip {
     Malformed,
     /// IPv6 extension headers that can't be judged.
     ExtensionHeader,
+}
+
+/// Parses the IP packet behind `l3` bytes of link header, and the one that it quotes, into empty
+/// [`Headers`].
+#[inline(always)]
+pub fn parse_headers<P: Packet + ?Sized>(
+    packet: &P,
+    ether_type: [u8; 2],
+    l3: usize,
+    headers: &mut Headers,
+) -> Option<Skip> {
+    let skip = parse_into(packet, ether_type, l3, &mut headers.parsed);
+    if skip.is_none() && quoted::is_error(&headers.parsed) {
+        quoted::read(packet, headers);
+    }
+    skip
 }
 
 /// Parses the IP packet behind `l3` bytes of link header.
@@ -178,23 +244,31 @@ fn parse_v4<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> O
     if ip.vihl >> 4 != 4 || header < Ipv4Hdr::LEN || !(fits || big) {
         return Some(Skip::Malformed);
     }
+    fill_v4(&ip, l3, parsed);
+    if header == Ipv4Hdr::LEN {
+        return transport::read::<_, transport::Near>(packet, l3 + Ipv4Hdr::LEN, parsed);
+    }
+    transport::read_far(packet, parsed)
+}
+
+#[inline(always)]
+fn fill_v4(ip: &Ipv4Hdr, l3: usize, parsed: &mut Parsed) {
     let frags = u16::from_be_bytes(ip.frags);
     parsed.fragment = match (frags & 0x1fff, frags & 0x2000) {
         (0, 0) => Fragment::Whole,
         (0, _) => Fragment::First,
         _ => Fragment::Later,
     };
+    parsed.whole = frags & 0x4000 != 0;
+    parsed.id = [ip.id[0], ip.id[1], 0, 0];
     parsed.source = Address::v4(ip.src_addr);
     parsed.destination = Address::v4(ip.dst_addr);
     parsed.l3 = l3 as u16;
-    parsed.l4 = (l3 + header) as u16;
+    parsed.l4 = (l3 + usize::from(ip.vihl & 0x0f) * 4) as u16;
     parsed.protocol = ip.proto;
     parsed.ip_protocol = ip.proto;
     parsed.hops = ip.ttl;
-    if header == Ipv4Hdr::LEN {
-        return transport::read::<_, transport::Near>(packet, l3 + Ipv4Hdr::LEN, parsed);
-    }
-    transport::read_far(packet, parsed)
+    parsed.length = u16::from_be_bytes(ip.tot_len);
 }
 
 #[inline(always)]
@@ -207,13 +281,7 @@ fn parse_v6<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> O
     if ip.vcf[0] >> 4 != 6 || !fits {
         return Some(Skip::Malformed);
     }
-    parsed.source = Address::v6(ip.src_addr);
-    parsed.destination = Address::v6(ip.dst_addr);
-    parsed.l3 = l3 as u16;
-    parsed.l4 = (l3 + Ipv6Hdr::LEN) as u16;
-    parsed.protocol = ip.next_hdr;
-    parsed.ip_protocol = ip.next_hdr;
-    parsed.hops = ip.hop_limit;
+    fill_v6(&ip, l3, parsed);
     // An address in mapped form would be taken for IPv4 from here on.
     if parsed.source.is_v4() || parsed.destination.is_v4() {
         return Some(Skip::Malformed);
@@ -225,4 +293,18 @@ fn parse_v6<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> O
         None => transport::read_far(packet, parsed),
         refused => refused,
     }
+}
+
+#[inline(always)]
+fn fill_v6(ip: &Ipv6Hdr, l3: usize, parsed: &mut Parsed) {
+    let payload = u16::from_be_bytes(ip.payload_len);
+    parsed.source = Address::v6(ip.src_addr);
+    parsed.destination = Address::v6(ip.dst_addr);
+    parsed.l3 = l3 as u16;
+    parsed.l4 = (l3 + Ipv6Hdr::LEN) as u16;
+    parsed.protocol = ip.next_hdr;
+    parsed.ip_protocol = ip.next_hdr;
+    parsed.hops = ip.hop_limit;
+    parsed.whole = true;
+    parsed.length = payload.saturating_add(Ipv6Hdr::LEN as u16);
 }

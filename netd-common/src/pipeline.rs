@@ -1,46 +1,42 @@
 //! The order of the steps, one pair of functions a hook: the first reads the packet's headers and
 //! settles what needs no more than them, the second decides where the packet goes. Neither edits.
 
-use crate::abi::{DEVICE_NO_ICC, Device, Uplink};
-use crate::address::Address;
+use crate::abi::{DEVICE_NO_ICC, Uplink};
+use crate::error;
 use crate::forward;
-use crate::nat;
+use crate::hairpin;
+use crate::nat::{self, Origin};
 use crate::packet::Packet;
-use crate::parse::{self, Parsed, Skip};
+use crate::parse::{self, Headers, Skip};
 use crate::policy;
 use crate::tables::Tables;
 use crate::verdict::{DropReason, Verdict};
 use crate::wire::{ETH_ARP, EthHdr, Header};
 
-/// A container's packet whose sender is who it says.
+/// Who sent a packet: a container that is who it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sent<'a> {
-    /// The veth that it came by.
-    pub device: &'a Device,
+pub struct Sender {
+    /// Its network.
+    pub network: u32,
+    /// Its number.
+    pub container: u32,
+    /// `DEVICE_*` bits of the veth that the packet came by.
+    pub flags: u32,
     /// The frame is for everybody on the link.
     pub flooded: bool,
-    /// Its headers.
-    pub parsed: Parsed,
-}
-
-/// Who a packet on its way out comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The container's network.
-    pub network: u32,
-    /// The uplink's own address of the packet's family; unspecified where it has none.
-    pub source: Address,
 }
 
 /// All that a container sends, as it enters the host by the veth `ifindex`; `tagged` says that the
-/// frame carries a VLAN tag outside its bytes. An error is a verdict that needs no more.
+/// frame carries a VLAN tag outside its bytes. An error is a verdict that needs no more; otherwise
+/// the headers are in `headers`, which were empty.
 #[inline(always)]
-pub fn inspect_sent<'a, P: Packet + ?Sized, T: Tables>(
+pub fn inspect_sent<P: Packet + ?Sized, T: Tables>(
     packet: &P,
-    tables: &'a T,
+    tables: &T,
     ifindex: u32,
     tagged: bool,
-) -> Result<Sent<'a>, Verdict> {
+    headers: &mut Headers,
+) -> Result<Sender, Verdict> {
     let device = tables.device(ifindex).ok_or(Verdict::Drop(DropReason::UnknownDevice))?;
     if tagged {
         return Err(Verdict::Drop(DropReason::Vlan));
@@ -51,29 +47,51 @@ pub fn inspect_sent<'a, P: Packet + ?Sized, T: Tables>(
         policy::arp(packet, tables, device).map_err(Verdict::Drop)?;
         return Err(Verdict::Pass);
     }
-    let parsed = parse::parse(packet, eth.ether_type, EthHdr::LEN).map_err(refused)?;
-    policy::source(tables, device, &parsed).map_err(Verdict::Drop)?;
-    policy::role(packet, tables, device, &parsed).map_err(Verdict::Drop)?;
+    if let Some(skip) = parse::parse_headers(packet, eth.ether_type, EthHdr::LEN, headers) {
+        return Err(refused(skip));
+    }
+    let parsed = &headers.parsed;
+    policy::source(tables, device, parsed).map_err(Verdict::Drop)?;
+    policy::role(packet, tables, device, parsed).map_err(Verdict::Drop)?;
     if parsed.destination.is_multicast() {
         return Err(Verdict::Pass);
     }
-    Ok(Sent { device, flooded: eth.dst[0] & 1 != 0, parsed })
+    Ok(Sender {
+        network: device.network,
+        container: device.container,
+        flags: device.flags,
+        flooded: eth.dst[0] & 1 != 0,
+    })
 }
 
 /// Where a container's packet goes.
 #[inline(always)]
-pub fn from_container<T: Tables>(tables: &T, sent: &Sent) -> Verdict {
-    match forward::same_network(tables, sent.device, &sent.parsed) {
+pub fn from_container<T: Tables>(tables: &mut T, sender: &Sender, headers: &Headers) -> Verdict {
+    // Only a container that others came to by a published port has answers to be looked for.
+    if tables.is_hairpinned(sender.container)
+        && let Some(verdict) = answering(tables, headers)
+    {
+        return verdict;
+    }
+    match forward::same_network(tables, sender, &headers.parsed) {
         Some(verdict) => verdict,
         // The subnet's own broadcast address: the bridge floods it, container_in lets it in.
-        None if sent.flooded && is_own_subnet(tables, sent) => Verdict::Pass,
-        None => forward::elsewhere(tables, sent.device, &sent.parsed),
+        None if sender.flooded && is_own_subnet(tables, sender, headers) => Verdict::Pass,
+        None => forward::elsewhere(tables, sender, headers),
     }
 }
 
+#[inline(never)]
+fn answering<T: Tables>(tables: &mut T, headers: &Headers) -> Option<Verdict> {
+    if headers.parsed.quotes {
+        return error::between(tables, headers);
+    }
+    hairpin::answer(tables, &headers.parsed)
+}
+
 #[inline(always)]
-fn is_own_subnet<T: Tables>(tables: &T, sent: &Sent) -> bool {
-    tables.subnet(&sent.parsed.destination) == Some(sent.device.network)
+fn is_own_subnet<T: Tables>(tables: &T, sender: &Sender, headers: &Headers) -> bool {
+    tables.subnet(&headers.parsed.destination) == Some(sender.network)
 }
 
 /// What the kernel is about to send into a container by the veth `ifindex`. `ingress` is the device
@@ -88,7 +106,8 @@ pub fn to_container<P: Packet + ?Sized, T: Tables>(
     let Some(device) = tables.device(ifindex) else {
         return Verdict::Drop(DropReason::UnknownDevice);
     };
-    if ingress == 0 {
+    // The host's own, or an error that netd sent back for what the container itself sent.
+    if ingress == 0 || ingress == ifindex {
         return Verdict::Pass;
     }
     // Not from a container's veth: from a wire, or routed by the kernel from another bridge.
@@ -115,7 +134,7 @@ pub fn to_container<P: Packet + ?Sized, T: Tables>(
 
 /// What enters by the uplink `ifindex`; `ether_type` is the frame's protocol. `foreign` says that the
 /// frame is for a VLAN device above this one, or for another machine. An error is a verdict that
-/// needs no more; otherwise the headers are in `parsed`, which was empty.
+/// needs no more; otherwise the headers are in `headers`, which were empty.
 #[inline(always)]
 pub fn inspect_arriving<P: Packet + ?Sized, T: Tables>(
     packet: &P,
@@ -123,13 +142,14 @@ pub fn inspect_arriving<P: Packet + ?Sized, T: Tables>(
     ifindex: u32,
     ether_type: [u8; 2],
     foreign: bool,
-    parsed: &mut Parsed,
+    headers: &mut Headers,
 ) -> Result<(), Verdict> {
     if foreign {
         return Err(Verdict::Pass);
     }
     let header = link_header(tables.uplink(ifindex));
-    let skip = parse::parse_into(packet, ether_type, header, parsed);
+    let skip = parse::parse_headers(packet, ether_type, header, headers);
+    let parsed = &headers.parsed;
     if skip.is_some() || parsed.destination.is_multicast() {
         return Err(Verdict::Pass);
     }
@@ -144,8 +164,11 @@ pub fn inspect_arriving<P: Packet + ?Sized, T: Tables>(
 
 /// Where a packet from outside goes.
 #[inline(always)]
-pub fn from_uplink<T: Tables>(tables: &mut T, parsed: &Parsed) -> Verdict {
-    if let Some(verdict) = nat::inbound(tables, parsed) {
+pub fn from_uplink<T: Tables>(tables: &mut T, headers: &Headers) -> Verdict {
+    let parsed = &headers.parsed;
+    let known =
+        if parsed.quotes { error::inbound(tables, headers) } else { nat::inbound(tables, parsed) };
+    if let Some(verdict) = known {
         return verdict;
     }
     if tables.subnet(&parsed.source).is_some() {
@@ -159,7 +182,7 @@ pub fn from_uplink<T: Tables>(tables: &mut T, parsed: &Parsed) -> Verdict {
 
 /// What leaves by the uplink `ifindex`. `ingress` is the device that the packet entered the host
 /// by, 0 where the host made it. An error is a verdict that needs no more; otherwise the headers are
-/// in `parsed`, which was empty.
+/// in `headers`, which were empty.
 #[inline(always)]
 pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
     packet: &P,
@@ -167,13 +190,15 @@ pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
     ifindex: u32,
     ingress: u32,
     ether_type: [u8; 2],
-    parsed: &mut Parsed,
+    headers: &mut Headers,
 ) -> Result<Origin, Verdict> {
     if ingress == 0 {
         return Err(Verdict::Pass);
     }
     let uplink = tables.uplink(ifindex);
-    match parse::parse_into(packet, ether_type, link_header(uplink), parsed) {
+    let skip = parse::parse_headers(packet, ether_type, link_header(uplink), headers);
+    let parsed = &headers.parsed;
+    match skip {
         None => {}
         // No container's: the frames of a device that is stacked on this one.
         Some(Skip::NotIp) => return Err(Verdict::Pass),
@@ -186,15 +211,19 @@ pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
         }
         return Err(stranger(tables, ingress, Verdict::Drop(DropReason::SpoofedAddress)));
     };
-    let uplink = uplink.ok_or(Verdict::Drop(DropReason::UnknownDevice))?;
-    let source = if parsed.is_v4() { uplink.ipv4 } else { uplink.ipv6 };
-    Ok(Origin { network, source })
+    if uplink.is_none() {
+        return Err(Verdict::Drop(DropReason::UnknownDevice));
+    }
+    Ok(Origin { network, uplink: ifindex })
 }
 
 /// How a container's packet leaves.
 #[inline(always)]
-pub fn to_uplink<T: Tables>(tables: &mut T, parsed: &Parsed, origin: &Origin) -> Verdict {
-    nat::outbound(tables, parsed, origin.network, &origin.source)
+pub fn to_uplink<T: Tables>(tables: &mut T, headers: &Headers, origin: &Origin) -> Verdict {
+    if headers.parsed.quotes {
+        return nat::outbound_error(tables, headers, origin);
+    }
+    nat::outbound(tables, &headers.parsed, origin)
 }
 
 /// A packet without a container's address: a container's own is refused, any other is none of ours.

@@ -1,6 +1,7 @@
 //! What the logic decides: plain data that the glue acts on.
 
 use crate::address::Address;
+use crate::flow::End;
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +16,9 @@ pub enum Verdict {
     /// Out by an uplink, to the next hop that the kernel's neighbour table resolves.
     Route(Hop),
     /// The kernel goes on with it, translated.
-    Translate(Rewrite),
+    Translate(Translation),
+    /// It ends here, counted, and its sender is told.
+    Answer(Answer),
 }
 
 /// The way into a container.
@@ -35,7 +38,7 @@ pub struct Routed {
     /// The gateway's Ethernet address.
     pub mac: [u8; 6],
     /// The translation.
-    pub rewrite: Rewrite,
+    pub translation: Translation,
 }
 
 /// The way out.
@@ -47,24 +50,52 @@ pub struct Hop {
     pub next: Address,
 }
 
-/// One end of a flow, replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rewrite {
-    /// Which end.
-    pub side: Side,
-    /// Its new address.
-    pub address: Address,
-    /// Its new port, or echo identifier.
-    pub port: [u8; 2],
+/// The ends of a flow that a packet gets in place of its own. An ICMP error gets the addresses
+/// itself, and the packet that it quotes the same ends on its opposite sides; its own source stays
+/// where that is not an end of the flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Translation {
+    /// Who sent it.
+    pub source: Option<End>,
+    /// Who is to get it.
+    pub destination: Option<End>,
+    /// Largest segment that a SYN may announce, in bytes; 0 leaves it.
+    pub mss: u16,
 }
 
-/// The end of a flow that a [`Rewrite`] replaces.
+/// An ICMP error in place of a packet, back to who sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Who sent the packet.
-    Source,
-    /// Who is to get it.
-    Destination,
+pub struct Answer {
+    /// What it says.
+    pub error: IcmpError,
+    /// Who says it.
+    pub source: Address,
+    /// The way back.
+    pub back: Back,
+    /// Why the packet goes no further; counted.
+    pub reason: DropReason,
+}
+
+/// What an ICMP error says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IcmpError {
+    /// Time exceeded in transit (RFC 792, RFC 4443 3.3).
+    TimeExceeded,
+    /// Fragmentation needed, or packet too big: the largest packet that goes on, in bytes (RFC
+    /// 1191, RFC 4443 3.2).
+    TooBig(u16),
+    /// Communication administratively prohibited (RFC 1812 5.2.7.1, RFC 4443 3.1).
+    Prohibited,
+}
+
+/// The way back of an ICMP error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// By the device that the packet came in by, to who sent the frame.
+    Sender,
+    /// Into the container whose host-side veth this is: interface index, the gateway's and the
+    /// container's Ethernet address.
+    Container(u32, [u8; 6], [u8; 6]),
 }
 
 macro_rules! reasons {
@@ -207,6 +238,10 @@ reasons! {
     EditFailed = 27, "edit-failed";
     /// Extension headers that can't be judged: too many, too long, routing headers.
     ExtensionHeader = 28, "extension-header";
+    /// From a client that the published port is not for.
+    NotAClient = 29, "not-a-client";
+    /// Longer than the container's device takes.
+    TooBig = 30, "too-big";
 }
 
 impl DropReason {

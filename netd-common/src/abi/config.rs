@@ -205,6 +205,8 @@ pub struct Uplink {
     pub header: u32,
     /// `UPLINK_*` bits.
     pub flags: u32,
+    /// Its largest packet in bytes.
+    pub mtu: u32,
 }
 
 /// Some routes by this uplink prefer a source of their own: ask [`maps::SOURCES`](super::maps).

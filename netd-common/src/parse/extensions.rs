@@ -28,6 +28,7 @@ pub(super) fn walk<P: Packet + ?Sized>(packet: &P, parsed: &mut Parsed) -> Optio
                 let offset = u16::from_be_bytes(header.offset);
                 parsed.protocol = header.next;
                 parsed.l4 += FragmentHdr::LEN as u16;
+                parsed.id = header.id;
                 if offset & 0xfff8 != 0 {
                     parsed.fragment = Fragment::Later;
                     return None;

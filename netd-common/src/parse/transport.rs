@@ -2,10 +2,10 @@
 
 use super::{
     ECHO_REPLY, ECHO_REPLY_V6, ECHO_REQUEST, ECHO_REQUEST_V6, Fragment, ICMP, ICMPV6, Parsed, SCTP,
-    Skip, TCP, UDP,
+    Skip, TCP, TCP_SYN, UDP, options,
 };
 use crate::packet::Packet;
-use crate::wire::{Header, IcmpHdr, SctpHdr, TcpHdr, UdpHdr};
+use crate::wire::{Bytes, Header, IcmpHdr, SctpHdr, TcpHdr, UdpHdr};
 
 /// How a transport header is read: directly, behind an IP header of the usual length, or by an
 /// offset that options or extension headers decide.
@@ -55,12 +55,25 @@ pub(super) fn read<P: Packet + ?Sized, R: Reach>(
             };
             (parsed.source_port, parsed.destination_port) = (tcp.source, tcp.dest);
             parsed.detail = tcp.flags;
+            parsed.sequence = u32::from_be_bytes(tcp.seq);
+            parsed.acknowledgement = u32::from_be_bytes(tcp.ack_seq);
+            parsed.window = u16::from_be_bytes(tcp.window);
+            let words = u32::from(tcp.offset >> 4);
+            if let Some(payload) = packet.segment() {
+                parsed.length = parsed.l4 - parsed.l3 + words as u16 * 4 + payload;
+            }
+            if tcp.flags & TCP_SYN != 0 {
+                options::read(packet, parsed, words);
+            }
         }
         UDP => {
             let Some(udp) = R::read::<P, UdpHdr>(packet, l4) else {
                 return Some(Skip::Malformed);
             };
             (parsed.source_port, parsed.destination_port) = (udp.src, udp.dst);
+            if let Some(payload) = packet.segment() {
+                parsed.length = parsed.l4 - parsed.l3 + UdpHdr::LEN as u16 + payload;
+            }
         }
         ICMP | ICMPV6 => {
             let Some(icmp) = R::read::<P, IcmpHdr>(packet, l4) else {
@@ -78,6 +91,9 @@ pub(super) fn read<P: Packet + ?Sized, R: Reach>(
                 return Some(Skip::Malformed);
             };
             (parsed.source_port, parsed.destination_port) = (sctp.source, sctp.dest);
+            if let Some(Bytes([kind, ..])) = packet.far_header::<Bytes<2>>(l4 + SctpHdr::LEN) {
+                parsed.detail = kind;
+            }
         }
         _ => {}
     }

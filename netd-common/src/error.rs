@@ -1,0 +1,128 @@
+//! ICMP errors: they go to whom the packet that they quote came from, by the names that he knows
+//! (RFC 5508 REQ-3 to REQ-6). They neither refresh a flow nor end one (REQ-6, RFC 5382 REQ-10).
+
+use crate::abi::FlowKey;
+use crate::conntrack::Direction;
+use crate::flow::{End, masqueraded_flow, moved, published_flow};
+use crate::hairpin;
+use crate::masquerade;
+use crate::nat::{Origin, deliver, ends, live, publication};
+use crate::parse::{Headers, Parsed};
+use crate::tables::Tables;
+use crate::verdict::{DropReason, Translation, Verdict};
+
+/// An error from outside about what left the host translated; none where it did not.
+#[inline(never)]
+pub(crate) fn inbound<T: Tables>(tables: &mut T, headers: &Headers) -> Option<Verdict> {
+    let Headers { parsed, quoted } = headers;
+    if quoted.source != parsed.destination {
+        return None;
+    }
+    let mut key = masqueraded_flow(quoted.to(), quoted.from(), quoted.protocol);
+    if let Some(place) = called(tables, quoted, &mut key) {
+        return Some(deliver(tables, place, &key, parsed, Direction::Original));
+    }
+    let place = live(tables, &key)?;
+    Some(deliver(tables, place, &key, parsed, Direction::Reply))
+}
+
+/// An error of a container's about what came from outside.
+#[inline(never)]
+pub(crate) fn outbound<T: Tables>(tables: &mut T, headers: &Headers, origin: &Origin) -> Verdict {
+    let Headers { parsed, quoted } = headers;
+    if quoted.source != parsed.destination || quoted.destination != parsed.source {
+        return Verdict::Drop(DropReason::NoFlow);
+    }
+    let mut translation = Translation::default();
+    let key = published_flow(quoted.from(), quoted.to(), quoted.protocol);
+    if let Some(place) = live(tables, &key) {
+        ends(tables.flow(place), &key, Direction::Reply, &mut translation);
+        return Verdict::Translate(translation);
+    }
+    let mut host = quoted.to();
+    masquerade::source(tables, parsed, origin, &mut host.address);
+    if !opened_by(tables, quoted, &mut host) {
+        return Verdict::Drop(DropReason::NoFlow);
+    }
+    translation.source = Some(host);
+    Verdict::Translate(translation)
+}
+
+/// A container's error about what another container, or itself, sent to its published port, or got
+/// from one; none where it is about neither.
+#[inline(never)]
+pub(crate) fn between<T: Tables>(tables: &mut T, headers: &Headers) -> Option<Verdict> {
+    let Headers { parsed, quoted } = headers;
+    if quoted.source != parsed.destination {
+        return None;
+    }
+    let mut key = published_flow(quoted.from(), quoted.to(), quoted.protocol);
+    if let Some(place) = live(tables, &key) {
+        let mut translation = Translation::default();
+        ends(tables.flow(place), &key, Direction::Reply, &mut translation);
+        return hairpin::back(tables, parsed, translation);
+    }
+    let place = called(tables, quoted, &mut key)?;
+    Some(deliver(tables, place, &key, parsed, Direction::Original))
+}
+
+/// The flow by a published port whose answer is quoted, as its client got it; `key` becomes its key.
+#[inline(always)]
+fn called<T: Tables>(tables: &mut T, quoted: &Parsed, key: &mut FlowKey) -> Option<T::Place> {
+    let published = publication(tables, &quoted.from(), quoted.protocol).copied()?;
+    if published.address.is_v4() != quoted.is_v4() {
+        return None;
+    }
+    let inner = published.inner(quoted.source_port);
+    let mut client = quoted.to();
+    if client.address == inner.address {
+        client.address = hairpin::gateway(tables.network(published.network)?, quoted);
+    }
+    let mut found = published_flow(client, inner, quoted.protocol);
+    let mut place = own(tables, quoted, &found);
+    if place.is_none() {
+        let name = live(tables, &moved(quoted.from(), quoted.to(), quoted.protocol))?;
+        found.remote_port = tables.flow(name).peer_port;
+        place = own(tables, quoted, &found);
+    }
+    *key = found;
+    place
+}
+
+/// The flow under a key, where its answers are what is quoted.
+#[inline(never)]
+fn own<T: Tables>(tables: &mut T, quoted: &Parsed, key: &FlowKey) -> Option<T::Place> {
+    let place = live(tables, key)?;
+    let flow = tables.flow(place);
+    let client = match flow.client_end() {
+        Some(client) => client,
+        None => key.remote_end(),
+    };
+    (is(&flow.peer_end(), &quoted.from()) && is(&client, &quoted.to())).then_some(place)
+}
+
+/// The container opened the flow that is quoted as it arrived, and leaves by `host`, whose port may
+/// be another than the container's.
+#[inline(always)]
+fn opened_by<T: Tables>(tables: &mut T, quoted: &Parsed, host: &mut End) -> bool {
+    if is_opener(tables, quoted, host) {
+        return true;
+    }
+    let Some(name) = live(tables, &moved(quoted.from(), quoted.to(), quoted.protocol)) else {
+        return false;
+    };
+    host.port = tables.flow(name).peer_port;
+    is_opener(tables, quoted, host)
+}
+
+#[inline(never)]
+fn is_opener<T: Tables>(tables: &mut T, quoted: &Parsed, host: &End) -> bool {
+    let key = masqueraded_flow(quoted.from(), *host, quoted.protocol);
+    let Some(place) = live(tables, &key) else { return false };
+    is(&tables.flow(place).peer_end(), &quoted.to())
+}
+
+#[inline(always)]
+fn is(one: &End, other: &End) -> bool {
+    one.address == other.address && one.port == other.port
+}
