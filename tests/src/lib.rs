@@ -8,6 +8,7 @@
 )]
 
 pub mod budget;
+pub mod bytes;
 pub mod cases;
 pub mod frame;
 pub mod host;

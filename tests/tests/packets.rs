@@ -5,61 +5,17 @@
 use netd_common::{
     abi::{Flow, FlowKey, programs},
     conntrack::State,
-    parse::Parsed,
-    pipeline, rewrite,
     verdict::{DropReason, Verdict},
 };
 use netd_tests::{
-    budget,
-    cases::{self, Case, Hook},
-    kernel::Kernel,
+    budget, bytes, cases,
+    kernel::{Kernel, Written},
     ns::is_root,
-    world::World,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
 };
-
-/// The verdict, the packet and the tables afterwards, by netd-common alone.
-fn on_bytes(case: &Case) -> (Verdict, Vec<u8>, World) {
-    let mut world = case.world.clone();
-    let mut packet = case.packet.clone();
-    let (verdict, parsed) = decide(case.hook, &packet, &mut world);
-    if let Some(parsed) = &parsed {
-        rewrite::apply(&mut packet[..], parsed, &verdict).unwrap();
-    }
-    (verdict, packet, world)
-}
-
-fn decide(hook: Hook, packet: &[u8], world: &mut World) -> (Verdict, Option<Parsed>) {
-    let (ifindex, ingress) = (hook.ifindex(), hook.ingress());
-    let ether_type = [packet[12], packet[13]];
-    let settled = match hook {
-        Hook::ContainerOut(_) => match pipeline::inspect_sent(packet, world, ifindex, false) {
-            Ok(sent) => return (pipeline::from_container(world, &sent), Some(sent.parsed)),
-            Err(verdict) => verdict,
-        },
-        Hook::ContainerIn(..) => pipeline::to_container(packet, world, ifindex, ingress),
-        Hook::UplinkIn => {
-            let parsed = &mut { Parsed::EMPTY };
-            match pipeline::inspect_arriving(packet, world, ifindex, ether_type, false, parsed) {
-                Ok(()) => return (pipeline::from_uplink(world, parsed), Some(*parsed)),
-                Err(verdict) => verdict,
-            }
-        }
-        Hook::UplinkOut(_) => {
-            let parsed = &mut { Parsed::EMPTY };
-            match pipeline::inspect_leaving(packet, world, ifindex, ingress, ether_type, parsed) {
-                Ok(origin) => {
-                    return (pipeline::to_uplink(world, parsed, &origin), Some(*parsed));
-                }
-                Err(verdict) => verdict,
-            }
-        }
-    };
-    (settled, None)
-}
 
 fn states(flows: &BTreeMap<FlowKey, Flow>) -> impl Iterator<Item = (FlowKey, State)> + '_ {
     flows.iter().map(|(key, flow)| (*key, State::from_number(flow.state)))
@@ -69,7 +25,7 @@ fn states(flows: &BTreeMap<FlowKey, Flow>) -> impl Iterator<Item = (FlowKey, Sta
 fn every_case_holds_on_bytes() {
     let mut wrong = Vec::new();
     for case in cases::all() {
-        let (verdict, packet, world) = on_bytes(&case);
+        let (verdict, packet, world) = bytes::run(&case);
         let mut flows: Vec<_> = states(&world.flows).chain(states(&world.unreplied)).collect();
         let mut wanted = case.flows.clone();
         flows.sort_by_key(|f| f.0);
@@ -93,10 +49,10 @@ fn every_case_holds_in_the_kernel() {
     let mut kernel = Kernel::new().unwrap();
     let mut wrong = Vec::new();
     for case in cases::all() {
-        if !takes(&case.packet) {
+        if !bytes::kernel_takes(&case.packet) {
             continue;
         }
-        let (verdict, packet, world) = on_bytes(&case);
+        let (verdict, packet, world) = bytes::run(&case);
         let outcome = match kernel.run(&case) {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -104,38 +60,18 @@ fn every_case_holds_in_the_kernel() {
                 continue;
             }
         };
-        let timeless = |flows: &BTreeMap<FlowKey, Flow>| -> Vec<_> {
-            flows.iter().map(|(k, f)| (*k, Flow { last_seen: 0, ..*f })).collect()
-        };
-        let flows = (timeless(&world.flows), timeless(&world.unreplied));
-        if (outcome.action, outcome.reason) != action(verdict) {
+        let written = Written::of(&world);
+        if (outcome.action, outcome.reason) != bytes::action(verdict) {
             let got = (outcome.action, outcome.reason);
             wrong.push(format!("{}: {got:?}, not {:?}", case.name, verdict));
         } else if outcome.out != packet {
             wrong.push(format!("{}: bytes\n  {:02x?}\n  {packet:02x?}", case.name, outcome.out));
-        } else if outcome.flows != flows {
-            wrong.push(format!("{}: flows\n  {:?}\n  {flows:?}", case.name, outcome.flows));
+        } else if outcome.written != written {
+            let difference = outcome.written.difference(&written);
+            wrong.push(format!("{}: tables\n  {difference}", case.name));
         }
     }
     assert!(wrong.is_empty(), "{} cases fail:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// `BPF_PROG_TEST_RUN` takes no frame that is too short for the IP header its EtherType promises.
-fn takes(packet: &[u8]) -> bool {
-    match packet[12..14] {
-        [0x08, 0x00] => packet.len() >= 34,
-        [0x86, 0xdd] => packet.len() >= 54,
-        _ => packet.len() >= 14,
-    }
-}
-
-/// What TC does with a verdict: `TC_ACT_OK`, `TC_ACT_SHOT` or `TC_ACT_REDIRECT`.
-fn action(verdict: Verdict) -> (u32, Option<DropReason>) {
-    match verdict {
-        Verdict::Pass | Verdict::Translate(_) => (0, None),
-        Verdict::Drop(reason) => (2, Some(reason)),
-        Verdict::Deliver(_) | Verdict::Route(_) => (7, None),
-    }
 }
 
 #[test]
