@@ -132,32 +132,26 @@ pub enum Path {
     Hairpin = 1,
     /// From a container to an uplink.
     Outside = 2,
-    /// From outside to a published port.
-    Published = 3,
-    /// Out of a published port.
-    Answer = 4,
-    /// From a container, with the host's address.
-    Masquerade = 5,
-    /// Back to a container.
-    Return = 6,
+    /// From outside to a container: to a published port, or back to who opened the flow.
+    Inbound = 3,
+    /// From a container with the host's address: masqueraded, or out of a published port.
+    Outbound = 4,
     /// ICMP errors that were translated.
-    Error = 7,
+    Error = 5,
     /// ICMP errors that netd sent itself.
-    Reply = 8,
-    /// From outside to a published port or back to a container, by XDP.
-    Xdp = 9,
+    Reply = 6,
+    /// As [`Path::Inbound`], by XDP.
+    Xdp = 7,
 }
 
 impl Path {
     /// Every path.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 8] = [
         Self::SameNetwork,
         Self::Hairpin,
         Self::Outside,
-        Self::Published,
-        Self::Answer,
-        Self::Masquerade,
-        Self::Return,
+        Self::Inbound,
+        Self::Outbound,
         Self::Error,
         Self::Reply,
         Self::Xdp,
@@ -170,10 +164,8 @@ impl Path {
             Self::SameNetwork => "same-network",
             Self::Hairpin => "hairpin",
             Self::Outside => "outside",
-            Self::Published => "published",
-            Self::Answer => "answer",
-            Self::Masquerade => "masquerade",
-            Self::Return => "return",
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
             Self::Error => "icmp-error",
             Self::Reply => "icmp-reply",
             Self::Xdp => "xdp",

@@ -3,12 +3,16 @@
 use aya_ebpf::{
     EbpfContext as _,
     bindings::{__sk_buff, bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
-    helpers::{bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_change_type, bpf_skb_load_bytes},
+    helpers::{
+        bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_change_head,
+        bpf_skb_change_type, bpf_skb_load_bytes,
+    },
     programs::TcContext,
 };
 use core::mem::{offset_of, size_of};
 use netd_common::{
     packet::Packet,
+    parse::Parsed,
     verdict::{Delivery, Hop},
     wire::{ETH_IPV6, EthHdr, Header, Ipv4Hdr, Ipv6Hdr, TcpHdr},
 };
@@ -83,9 +87,26 @@ impl<'a> Skb<'a> {
         unsafe { (*self.raw()).vlan_present != 0 }
     }
 
+    /// Says who sends the frame now. What came in by a layer-3 device gets its Ethernet header.
     #[inline(always)]
-    pub(crate) fn set_source_mac(&mut self, mac: &[u8; 6]) -> Option<()> {
-        self.store(offset_of!(EthHdr, src), mac, 0)
+    pub(crate) fn set_link(&mut self, parsed: &Parsed, mac: &[u8; 6]) -> Option<()> {
+        if parsed.l3 != 0 {
+            return self.store(offset_of!(EthHdr, src), mac, 0);
+        }
+        let eth = EthHdr { dst: [0; 6], src: *mac, ether_type: self.ether_type() };
+        // SAFETY: a valid context; the helper makes the room it is asked for or fails.
+        if unsafe { bpf_skb_change_head(self.raw(), EthHdr::LEN as u32, 0) } != 0 {
+            return None;
+        }
+        self.store(0, &eth, 0)
+    }
+
+    /// Out by a device, as it is.
+    #[inline(always)]
+    pub(crate) fn send(&mut self, device: u32) -> i32 {
+        self.clear_mark();
+        // SAFETY: plain numbers.
+        unsafe { bpf_redirect(device, 0) as i32 }
     }
 
     /// Into the container, past its host-side programs. The frame must look as if it were for this
@@ -142,6 +163,13 @@ impl Packet for Skb<'_> {
     #[inline(always)]
     fn length(&self) -> usize {
         self.ctx.len() as usize
+    }
+
+    #[inline(always)]
+    fn segment(&self) -> Option<u16> {
+        // SAFETY: as in `ifindex`; volatile keeps the load as wide as the verifier wants it.
+        let size = unsafe { (&raw const (*self.raw()).gso_size).read_volatile() };
+        if size == 0 { None } else { Some(size as u16) }
     }
 
     #[inline(always)]

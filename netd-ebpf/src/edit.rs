@@ -3,15 +3,21 @@
 
 use crate::ctx::Skb;
 use aya_ebpf::{
-    bindings::{BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR},
-    helpers::{bpf_csum_diff, bpf_l3_csum_replace, bpf_l4_csum_replace, bpf_skb_store_bytes},
+    bindings::{BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, BPF_F_RECOMPUTE_CSUM, bpf_adj_room_mode},
+    helpers::{
+        bpf_csum_diff, bpf_csum_update, bpf_l3_csum_replace, bpf_l4_csum_replace,
+        bpf_skb_adjust_room, bpf_skb_change_tail, bpf_skb_store_bytes,
+    },
 };
 use core::mem::{offset_of, size_of};
 use netd_common::{
-    parse::{Parsed, UDP},
-    rewrite::Edit,
-    verdict::Rewrite,
-    wire::{Ipv4Hdr, Ipv6Hdr},
+    answer::PacketLength,
+    flow::End,
+    packet::PacketMut,
+    parse::{Headers, Parsed, SCTP, UDP},
+    rewrite::{self, Edit, Side},
+    verdict::Translation,
+    wire::{Header, Ipv4Hdr, Ipv6Hdr, TcpHdr},
 };
 
 impl Skb<'_> {
@@ -30,42 +36,68 @@ impl Skb<'_> {
         (rc == 0).then_some(())
     }
 
-    /// Replaces one end of the flow, through helpers that know what part of the checksum is still
-    /// to be computed (skbs of local senders).
+    /// Gives the packet its new ends, through helpers that know what part of the checksum is still
+    /// to be computed (skbs of local senders). An ICMP error's is complete.
     #[inline(never)]
-    pub(crate) fn translate(&mut self, parsed: &Parsed, rewrite: &Rewrite) -> Option<()> {
-        let edit = Edit::new(parsed, rewrite);
+    pub(crate) fn translate(&mut self, headers: &Headers, to: &Translation) -> Option<()> {
+        let parsed = &headers.parsed;
+        if parsed.quotes {
+            return rewrite::translate_error(self, headers, to);
+        }
+        if let Some(end) = &to.source {
+            self.replace(parsed, Side::Source, end)?;
+        }
+        if let Some(end) = &to.destination {
+            self.replace(parsed, Side::Destination, end)?;
+        }
+        if to.mss != 0 && parsed.mss_at != 0 {
+            self.limit_segments(parsed, to.mss)?;
+        }
+        Some(())
+    }
+
+    #[inline(never)]
+    fn limit_segments(&mut self, parsed: &Parsed, mss: u16) -> Option<()> {
+        let (old, new) = rewrite::mss_words(parsed, mss);
+        let at = u32::from(parsed.l4) + offset_of!(TcpHdr, check) as u32;
+        // SAFETY: the helper checks the offset.
+        if unsafe { bpf_l4_csum_replace(self.raw(), at, port(old), port(new), 2) } != 0 {
+            return None;
+        }
+        self.store(parsed.mss_at.into(), &mss.to_be_bytes(), 0)
+    }
+
+    #[inline(never)]
+    fn replace(&mut self, parsed: &Parsed, side: Side, end: &End) -> Option<()> {
+        let edit = Edit::new(parsed, side);
         let udp = if parsed.protocol == UDP { u64::from(BPF_F_MARK_MANGLED_0) } else { 0 };
-        if edit.old_address != rewrite.address {
+        if edit.old_address != end.address {
             if let Some(at) = edit.ip_check_at {
-                self.translate_v4(&edit, rewrite, at, udp)?;
+                self.replace_v4(&edit, end, at, udp)?;
             } else {
-                self.translate_v6(&edit, rewrite, udp)?;
+                self.replace_v6(&edit, end, udp)?;
             }
         }
-        if edit.old_port == rewrite.port {
+        if !edit.has_port || edit.old_port == end.port {
             return Some(());
         }
-        let (old, new) = (port(edit.old_port), port(rewrite.port));
+        if parsed.protocol == SCTP {
+            return rewrite::sctp_port(self, parsed, &edit, end.port);
+        }
+        let (old, new) = (port(edit.old_port), port(end.port));
         // SAFETY: the helper checks the offset.
         let rc =
             unsafe { bpf_l4_csum_replace(self.raw(), edit.check_at as u32, old, new, udp | 2) };
         if rc != 0 {
             return None;
         }
-        self.store(edit.port_at, &rewrite.port, 0)
+        self.store(edit.port_at, &end.port, 0)
     }
 
     #[inline(always)]
-    fn translate_v4(
-        &mut self,
-        edit: &Edit,
-        rewrite: &Rewrite,
-        ip_check_at: usize,
-        flags: u64,
-    ) -> Option<()> {
+    fn replace_v4(&mut self, edit: &Edit, end: &End, ip_check_at: usize, flags: u64) -> Option<()> {
         let old = u64::from(u32::from_ne_bytes(edit.old_address.v4_bytes()));
-        let new = u64::from(u32::from_ne_bytes(rewrite.address.v4_bytes()));
+        let new = u64::from(u32::from_ne_bytes(end.address.v4_bytes()));
         if edit.covers_addresses {
             let flags = flags | u64::from(BPF_F_PSEUDO_HDR) | 4;
             // SAFETY: the helper checks the offset.
@@ -80,24 +112,32 @@ impl Skb<'_> {
         if rc != 0 {
             return None;
         }
-        self.store(edit.address_at, &rewrite.address.v4_bytes(), 0)
+        self.store(edit.address_at, &end.address.v4_bytes(), 0)
     }
 
     #[inline(always)]
-    fn translate_v6(&mut self, edit: &Edit, rewrite: &Rewrite, flags: u64) -> Option<()> {
-        let (mut old, mut new) = (edit.old_address.words(), rewrite.address.words());
+    fn replace_v6(&mut self, edit: &Edit, end: &End, flags: u64) -> Option<()> {
+        let (mut old, mut new) = (edit.old_address.words(), end.address.words());
         // SAFETY: both arrays are 16 bytes on this stack.
         let difference = unsafe { bpf_csum_diff(old.as_mut_ptr(), 16, new.as_mut_ptr(), 16, 0) };
         if difference < 0 {
             return None;
         }
-        let flags = flags | u64::from(BPF_F_PSEUDO_HDR);
-        // SAFETY: the helper checks the offset.
-        let rc = unsafe {
-            bpf_l4_csum_replace(self.raw(), edit.check_at as u32, 0, difference as u64, flags)
-        };
-        if rc != 0 {
-            return None;
+        if edit.covers_addresses {
+            let flags = flags | u64::from(BPF_F_PSEUDO_HDR);
+            // SAFETY: the helpers check the offset. The first takes the difference out of a sum that
+            // the device made of the whole packet, where in IPv6 the address itself makes up for it:
+            // the second puts it back, where there is such a sum.
+            let rc = unsafe {
+                let difference = difference as u64;
+                let rc =
+                    bpf_l4_csum_replace(self.raw(), edit.check_at as u32, 0, difference, flags);
+                let _ = bpf_csum_update(self.raw(), difference as u32);
+                rc
+            };
+            if rc != 0 {
+                return None;
+            }
         }
         self.store(edit.address_at, &new, 0)
     }
@@ -119,6 +159,28 @@ impl Skb<'_> {
             return None;
         }
         self.store(l3 + offset_of!(Ipv4Hdr, ttl), &hops, 0)
+    }
+}
+
+impl PacketMut for Skb<'_> {
+    #[inline(always)]
+    fn set_header<H: Header>(&mut self, offset: usize, header: H) -> Option<()> {
+        self.store(offset, &header, BPF_F_RECOMPUTE_CSUM.into())
+    }
+}
+
+impl PacketLength for Skb<'_> {
+    #[inline(always)]
+    fn cut(&mut self, length: usize) -> Option<()> {
+        // SAFETY: the helper checks the length.
+        (unsafe { bpf_skb_change_tail(self.raw(), length as u32, 0) } == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn widen(&mut self, count: usize) -> Option<()> {
+        let mode = bpf_adj_room_mode::BPF_ADJ_ROOM_MAC;
+        // SAFETY: the helper checks the length.
+        (unsafe { bpf_skb_adjust_room(self.raw(), count as i32, mode, 0) } == 0).then_some(())
     }
 }
 

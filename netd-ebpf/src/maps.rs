@@ -28,9 +28,9 @@ use netd_common::{
     address::Address,
     conntrack::{Direction, State},
     flow::End,
-    parse::{Parsed, TCP, UDP},
+    parse::{Headers, Parsed, TCP, UDP},
     tables::{Opened, Route, RouteQuery, Tables},
-    verdict::{DropReason, Hop},
+    verdict::{DropReason, Hop, Path},
 };
 
 // Configuration grows with what is configured; what packets fill is allocated beforehand.
@@ -86,22 +86,22 @@ static DROPS: LruPerCpuHashMap<DropKey, u64> = LruPerCpuHashMap::pinned(8_192, 0
 /// One packet's headers per processor: off the stack, and without what the verifier knows of how
 /// they were read, which would have it follow every way of reading through all that comes after.
 #[map]
-static SCRATCH: PerCpuArray<Parsed> = PerCpuArray::with_max_entries(1, 0);
+static SCRATCH: PerCpuArray<Headers> = PerCpuArray::with_max_entries(1, 0);
 
-/// The maps, and the routing table where the hook has one.
+/// The maps, and the routing and socket tables where the hook asks for them.
 pub(crate) struct Maps<'a> {
-    routes: Option<&'a TcContext>,
+    ctx: Option<&'a TcContext>,
 }
 
 impl<'a> Maps<'a> {
     #[inline(always)]
     pub(crate) const fn new() -> Self {
-        Self { routes: None }
+        Self { ctx: None }
     }
 
     #[inline(always)]
-    pub(crate) const fn with_routes(ctx: &'a TcContext) -> Self {
-        Self { routes: Some(ctx) }
+    pub(crate) const fn with_context(ctx: &'a TcContext) -> Self {
+        Self { ctx: Some(ctx) }
     }
 }
 
@@ -148,7 +148,7 @@ impl Tables for Maps<'_> {
 
     #[inline(never)]
     fn is_host_socket(&self, remote: &End, local: &End, protocol: u8) -> bool {
-        match self.routes {
+        match self.ctx {
             Some(ctx) => is_socket(ctx, remote, local, protocol),
             None => false,
         }
@@ -238,7 +238,7 @@ impl Tables for Maps<'_> {
 
     #[inline(always)]
     fn route(&self, query: &RouteQuery) -> Route {
-        match self.routes {
+        match self.ctx {
             Some(ctx) => route(ctx, query),
             None => Route::Stack,
         }
@@ -409,12 +409,12 @@ fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
 /// Room for a packet's headers until the program ends, empty. No other program runs on the processor
 /// in between: TC programs run with softirqs off, and none of them starts another.
 #[inline(always)]
-pub(crate) fn scratch<'a>() -> Option<&'a mut Parsed> {
+pub(crate) fn scratch<'a>() -> Option<&'a mut Headers> {
     let place = SCRATCH.get_ptr_mut(0)?;
     // SAFETY: the element is this processor's own, each program asks once, and as above nobody else
     // uses it meanwhile.
     unsafe {
-        place.write(Parsed::EMPTY);
+        (&raw mut (*place).parsed).write(Parsed::EMPTY);
         Some(&mut *place)
     }
 }
@@ -435,6 +435,15 @@ pub(crate) fn socket_peer(key: &SocketKey) -> Option<SocketPeer> {
 #[inline(always)]
 pub(crate) fn remember_socket(key: &SocketKey, peer: &SocketPeer) {
     let _ = SOCKETS.insert(key, peer, 0);
+}
+
+/// Counts a packet's way, on this processor.
+#[inline(always)]
+pub(crate) fn count(path: Path) {
+    if let Some(count) = PATHS.get_ptr_mut(path as u32) {
+        // SAFETY: the map holds a `u64` there, and no other processor has this copy of it.
+        unsafe { *count += 1 }
+    }
 }
 
 /// Counts a drop, on this processor.

@@ -5,9 +5,12 @@ use crate::{
     world::World,
 };
 use netd_common::{
-    parse::Parsed,
+    answer::PacketLength,
+    packet::{Packet, PacketMut},
+    parse::Headers,
     pipeline, rewrite,
     verdict::{DropReason, Verdict},
+    wire::Header,
 };
 
 /// The verdict, the packet and the tables afterwards.
@@ -19,42 +22,74 @@ pub fn run(case: &Case) -> (Verdict, Vec<u8>, World) {
 }
 
 /// Runs one packet, and edits it and the tables.
-pub fn step(hook: Hook, packet: &mut [u8], world: &mut World) -> Verdict {
-    let (verdict, parsed) = decide(hook, packet, world);
-    if let Some(parsed) = &parsed {
-        rewrite::apply(packet, parsed, &verdict).unwrap();
+pub fn step(hook: Hook, packet: &mut Vec<u8>, world: &mut World) -> Verdict {
+    let mut headers = Headers::EMPTY;
+    match decide(hook, packet, world, &mut headers) {
+        Ok(verdict) => {
+            let mut buffer = Buffer(std::mem::take(packet));
+            rewrite::apply(&mut buffer, &headers, &verdict).unwrap();
+            *packet = buffer.0;
+            verdict
+        }
+        Err(verdict) => verdict,
     }
-    verdict
 }
 
-/// What the programs' entry points do between the packet and the verdict.
-fn decide(hook: Hook, packet: &[u8], world: &mut World) -> (Verdict, Option<Parsed>) {
+/// A packet in memory whose length can change.
+struct Buffer(Vec<u8>);
+
+impl Packet for Buffer {
+    fn length(&self) -> usize {
+        self.0.len()
+    }
+    fn header<H: Header>(&self, offset: usize) -> Option<H> {
+        self.0[..].header(offset)
+    }
+}
+
+impl PacketMut for Buffer {
+    fn set_header<H: Header>(&mut self, offset: usize, header: H) -> Option<()> {
+        self.0[..].set_header(offset, header)
+    }
+}
+
+impl PacketLength for Buffer {
+    fn cut(&mut self, length: usize) -> Option<()> {
+        self.0.truncate(length);
+        Some(())
+    }
+    fn widen(&mut self, count: usize) -> Option<()> {
+        self.0.splice(14..14, std::iter::repeat_n(0, count));
+        Some(())
+    }
+}
+
+/// What the programs' entry points do between the packet and the verdict. An error is a verdict
+/// that edits nothing.
+fn decide(
+    hook: Hook,
+    packet: &[u8],
+    world: &mut World,
+    headers: &mut Headers,
+) -> Result<Verdict, Verdict> {
     let (ifindex, ingress) = (hook.ifindex(), hook.ingress());
     let ether_type = [packet[12], packet[13]];
-    let settled = match hook {
-        Hook::ContainerOut(_) => match pipeline::inspect_sent(packet, world, ifindex, false) {
-            Ok(sent) => return (pipeline::from_container(world, &sent), Some(sent.parsed)),
-            Err(verdict) => verdict,
-        },
-        Hook::ContainerIn(..) => pipeline::to_container(packet, world, ifindex, ingress),
+    match hook {
+        Hook::ContainerOut(_) => {
+            let sender = pipeline::inspect_sent(packet, world, ifindex, false, headers)?;
+            Ok(pipeline::from_container(world, &sender, headers))
+        }
+        Hook::ContainerIn(..) => Err(pipeline::to_container(packet, world, ifindex, ingress)),
         Hook::UplinkIn => {
-            let parsed = &mut { Parsed::EMPTY };
-            match pipeline::inspect_arriving(packet, world, ifindex, ether_type, false, parsed) {
-                Ok(()) => return (pipeline::from_uplink(world, parsed), Some(*parsed)),
-                Err(verdict) => verdict,
-            }
+            pipeline::inspect_arriving(packet, world, ifindex, ether_type, false, headers)?;
+            Ok(pipeline::from_uplink(world, headers))
         }
         Hook::UplinkOut(_) => {
-            let parsed = &mut { Parsed::EMPTY };
-            match pipeline::inspect_leaving(packet, world, ifindex, ingress, ether_type, parsed) {
-                Ok(origin) => {
-                    return (pipeline::to_uplink(world, parsed, &origin), Some(*parsed));
-                }
-                Err(verdict) => verdict,
-            }
+            let origin =
+                pipeline::inspect_leaving(packet, world, ifindex, ingress, ether_type, headers)?;
+            Ok(pipeline::to_uplink(world, headers, &origin))
         }
-    };
-    (settled, None)
+    }
 }
 
 /// What TC does with a verdict: `TC_ACT_OK`, `TC_ACT_SHOT` or `TC_ACT_REDIRECT`.
@@ -64,6 +99,7 @@ pub fn action(verdict: Verdict) -> (u32, Option<DropReason>) {
         Verdict::Pass | Verdict::Translate(_) => (0, None),
         Verdict::Drop(reason) => (2, Some(reason)),
         Verdict::Deliver(_) | Verdict::Route(_) => (7, None),
+        Verdict::Answer(answer) => (7, Some(answer.reason)),
     }
 }
 

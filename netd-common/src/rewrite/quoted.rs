@@ -22,13 +22,13 @@ pub fn translate<P: PacketMut + ?Sized>(
     let Bytes(mut check) = packet.far_header::<Bytes<2>>(check_at)?;
     if let Some(end) = &translation.destination {
         address(packet, parsed, Side::Destination, end, &mut check)?;
-        quotation(packet, parsed, quoted, Side::Source, end, &mut check)?;
+        quotation(packet, headers, Side::Source, end, &mut check)?;
     }
     if let Some(end) = &translation.source {
         if parsed.source == quoted.destination {
             address(packet, parsed, Side::Source, end, &mut check)?;
         }
-        quotation(packet, parsed, quoted, Side::Destination, end, &mut check)?;
+        quotation(packet, headers, Side::Destination, end, &mut check)?;
     }
     packet.set_header(check_at, Bytes(check))
 }
@@ -58,13 +58,12 @@ fn address<P: PacketMut + ?Sized>(
 #[inline(never)]
 fn quotation<P: PacketMut + ?Sized>(
     packet: &mut P,
-    parsed: &Parsed,
-    quoted: &Parsed,
+    headers: &Headers,
     side: Side,
     end: &End,
     check: &mut [u8; 2],
 ) -> Option<()> {
-    let edit = Edit::new(quoted, side);
+    let edit = Edit::new(&headers.quoted, side);
     let (old, new) = (edit.old_address.words(), end.address.words());
     *check = checksum::replace(*check, &old, &new);
     if let Some(at) = edit.ip_check_at {
@@ -80,7 +79,7 @@ fn quotation<P: PacketMut + ?Sized>(
         *check = checksum::replace_u16(*check, edit.old_port, end.port);
         packet.set_header(edit.port_at, Bytes(end.port))?;
     }
-    transport(packet, parsed, quoted, &edit, end, check)
+    transport(packet, headers, &edit, end, check)
 }
 
 /// The quoted transport's checksum. SCTP's can't be told from a part of the packet, and is not what
@@ -88,12 +87,12 @@ fn quotation<P: PacketMut + ?Sized>(
 #[inline(always)]
 fn transport<P: PacketMut + ?Sized>(
     packet: &mut P,
-    parsed: &Parsed,
-    quoted: &Parsed,
+    headers: &Headers,
     edit: &Edit,
     end: &End,
     check: &mut [u8; 2],
 ) -> Option<()> {
+    let Headers { parsed, quoted } = headers;
     let last = usize::from(parsed.l3) + usize::from(parsed.length);
     if quoted.protocol == SCTP
         || matches!(quoted.fragment, Fragment::Later)

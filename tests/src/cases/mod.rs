@@ -14,7 +14,7 @@ use netd_common::{
     abi::{Flow, FlowKey, Published, SCALE_UNKNOWN},
     conntrack::State,
     flow::{End, masqueraded_flow, published_flow, published_port},
-    verdict::{Delivery, Hop, Rewrite, Routed, Side, Verdict},
+    verdict::{Delivery, Hop, Routed, Translation, Verdict},
 };
 use std::net::IpAddr;
 
@@ -169,17 +169,17 @@ fn enter(world: &mut World, key: FlowKey, flow: Flow) {
 
 /// The verdict that delivers to a container of another segment, addressed to `to`.
 fn delivered(container: Container, to: End) -> Verdict {
-    let rewrite = Rewrite { side: Side::Destination, address: to.address, port: to.port };
+    let translation = Translation { destination: Some(to), ..Translation::default() };
     Verdict::Deliver(Delivery {
         ifindex: container.ifindex(),
         mac: container.mac(),
-        routed: Some(Routed { mac: container.gateway_mac(), rewrite }),
+        routed: Some(Routed { mac: container.gateway_mac(), translation }),
     })
 }
 
 /// The verdict that replaces the source.
 fn translated(from: End) -> Verdict {
-    Verdict::Translate(Rewrite { side: Side::Source, address: from.address, port: from.port })
+    Verdict::Translate(Translation { source: Some(from), ..Translation::default() })
 }
 
 /// The verdict that sends out by the uplink.

@@ -108,7 +108,7 @@ impl World {
         }
         world.locals.extend([ip(HOST4), ip(HOST6), ip("127.0.0.1"), ip("::1")].map(Address::from));
         let (ipv4, ipv6) = (ip(HOST4).into(), ip(HOST6).into());
-        let uplink = Uplink { ipv4, ipv6, header: 14, flags: 0 };
+        let uplink = Uplink { ipv4, ipv6, header: 14, flags: 0, mtu: 1500 };
         world.uplinks.insert(UPLINK, uplink);
         world.config =
             Config { unreplied_share: 16_384, established_share: 65_536, ..Config::default() };

@@ -129,6 +129,7 @@ pub(super) fn uplink(entry: &UplinkEntry) -> abi::Uplink {
         ipv6: entry.ipv6.map_or(Address::UNSPECIFIED, Address::from),
         header: entry.header.into(),
         flags: 0,
+        mtu: 0,
     }
 }
 
