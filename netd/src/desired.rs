@@ -4,30 +4,23 @@ use crate::spec::{
     Spec,
     container::{Container, Mode, Status},
     gateway::Attachment,
-    name::InterfaceName,
     network::{Driver, Network},
     port::Published,
     subnet::Pool,
 };
 use crate::state::{
-    Bridge, DeviceEntry, Gateways, Host, HostLink, Netns, NetworkEntry, PublishedEntry,
-    PublishedKey, State, UplinkEntry, Veth,
+    Bridge, DeviceEntry, Gateways, Host, Netns, NetworkEntry, PublishedEntry, PublishedKey, State,
+    Veth,
 };
 use ipnet::IpNet;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-/// Which of the host's devices lead to the outside.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum UplinkChoice {
-    /// Every device that is up and not part of a bridge or bond.
-    #[default]
-    Auto,
-    /// These, whatever their state; names that the host does not have are left out.
-    Named(BTreeSet<InterfaceName>),
-}
+mod uplinks;
+
+pub use uplinks::UplinkChoice;
 
 /// What the kernel should hold so that `spec` is provided on `host`.
 ///
@@ -37,7 +30,7 @@ pub enum UplinkChoice {
 pub fn desired(spec: &Spec, host: &Host, uplinks: &UplinkChoice) -> State {
     let mut state = State {
         locals: host.addresses.clone(),
-        uplinks: uplink_entries(host, uplinks),
+        uplinks: uplinks::entries(host, uplinks),
         ..State::default()
     };
     for network in spec.networks.values().filter(|n| n.driver == Driver::Bridge) {
@@ -171,42 +164,6 @@ fn with_prefix(address: IpAddr, pool: &Pool) -> Option<IpNet> {
     IpNet::new(address, pool.subnet.prefix_len()).ok()
 }
 
-fn uplink_entries(host: &Host, choice: &UplinkChoice) -> BTreeMap<InterfaceName, UplinkEntry> {
-    let chosen = |(name, link): &(&InterfaceName, &HostLink)| match choice {
-        UplinkChoice::Auto => link.up && !link.enslaved,
-        UplinkChoice::Named(names) => names.contains(*name),
-    };
-    // The programs build no Ethernet header yet for what comes in by a layer-3 device (tun,
-    // WireGuard): without an entry, containers do not go out by it either.
-    let ethernet = |(_, link): &(&InterfaceName, &HostLink)| link.header == ETHERNET;
-    let links = host.links.iter().filter(chosen).filter(ethernet);
-    links.map(|(name, link)| (name.clone(), uplink_entry(host, name, link))).collect()
-}
-
-fn uplink_entry(host: &Host, name: &InterfaceName, link: &HostLink) -> UplinkEntry {
-    UplinkEntry {
-        ipv4: source(host, name, link, ipv4_of),
-        ipv6: source(host, name, link, ipv6_of),
-        header: link.header,
-    }
-}
-
-/// The address that the best default route through `name` prefers, else the device's first one;
-/// `family` tells the addresses of one family.
-fn source<A>(
-    host: &Host,
-    name: &InterfaceName,
-    link: &HostLink,
-    family: fn(IpAddr) -> Option<A>,
-) -> Option<A> {
-    let defaults = host.routes.iter().filter(|route| {
-        let of_family = family(route.destination.addr()).is_some();
-        route.device == *name && route.destination.prefix_len() == 0 && of_family
-    });
-    let preferred = defaults.min_by_key(|route| route.metric).and_then(|route| route.source);
-    preferred.and_then(family).or_else(|| link.addresses.iter().find_map(|a| family(a.addr())))
-}
-
 fn ipv4_of(address: IpAddr) -> Option<Ipv4Addr> {
     match address {
         IpAddr::V4(ipv4) => Some(ipv4),
@@ -220,9 +177,6 @@ fn ipv6_of(address: IpAddr) -> Option<Ipv6Addr> {
         IpAddr::V6(ipv6) => Some(ipv6),
     }
 }
-
-/// Bytes of an Ethernet header.
-const ETHERNET: u8 = 14;
 
 #[cfg(test)]
 pub(crate) mod samples;
