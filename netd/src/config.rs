@@ -4,11 +4,15 @@
 use crate::error::{Error, Result};
 use crate::spec::name::InterfaceName;
 use clap::Parser;
+use netd_common::abi::Timeouts;
 use serde::Deserialize;
 use std::{
     io,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
+
+mod timeouts;
 
 /// Runs the network of a container host: the agent behind netctl.
 #[derive(Clone, Debug, Default, Parser)]
@@ -29,6 +33,10 @@ pub struct Args {
     /// Device to the outside; may be repeated [default: auto, every device that netd did not make]
     #[arg(long, value_name = "auto|NAME", env = "NETD_UPLINK", value_delimiter = ',')]
     pub uplink: Vec<String>,
+    /// Established flows that fit, 1024 to 16777216, rounded up to a power of two; a flow takes 200
+    /// bytes [default: what 1/400 of the memory holds, but 16384 to 1048576]
+    #[arg(long, value_name = "NUMBER", env = "NETD_MAX_FLOWS")]
+    pub max_flows: Option<u32>,
     /// What to log: error, warn, info, debug, trace, or module=level,... [default: info]
     #[arg(long, value_name = "LEVEL", env = "NETD_LOG")]
     pub log_level: Option<String>,
@@ -45,6 +53,10 @@ pub struct Config {
     pub bpf_dir: PathBuf,
     /// Devices to the outside; empty means every device that netd did not make.
     pub uplinks: Vec<InterfaceName>,
+    /// Established flows that fit; none leaves it to the memory.
+    pub max_flows: Option<u32>,
+    /// How long flows live without a packet.
+    pub timeouts: Timeouts,
     /// What to log, in the words of `RUST_LOG`.
     pub log_level: String,
 }
@@ -70,6 +82,12 @@ impl Config {
         Self::decide(args, file)
     }
 
+    /// What is allowed and not advisable, one sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        timeouts::warnings(&self.timeouts)
+    }
+
     fn decide(args: Args, file: File) -> Result<Self> {
         let uplink = if args.uplink.is_empty() { file.uplink } else { args.uplink };
         let directory = |flag: Option<PathBuf>, file: Option<PathBuf>, default: &str| {
@@ -80,6 +98,8 @@ impl Config {
             state_dir: directory(args.state_dir, file.state_dir, "/var/lib/netd")?,
             bpf_dir: directory(args.bpf_dir, file.bpf_dir, "/sys/fs/bpf/netd")?,
             uplinks: uplinks(&uplink)?,
+            max_flows: args.max_flows.or(file.max_flows).map(max_flows).transpose()?,
+            timeouts: file.timeouts.into(),
             log_level: args.log_level.or(file.log_level).unwrap_or_else(|| "info".into()),
         })
     }
@@ -93,7 +113,9 @@ struct File {
     state_dir: Option<PathBuf>,
     bpf_dir: Option<PathBuf>,
     uplink: Vec<String>,
+    max_flows: Option<u32>,
     log_level: Option<String>,
+    timeouts: timeouts::Section,
 }
 
 fn parse(path: &Path, text: &str) -> Result<File> {
@@ -121,9 +143,21 @@ fn uplinks(names: &[String]) -> Result<Vec<InterfaceName>> {
     names.iter().map(|name| name.parse().map_err(|e: Error| e.context("uplink"))).collect()
 }
 
+fn max_flows(number: u32) -> Result<u32> {
+    if MAX_FLOWS.contains(&number) {
+        return Ok(number);
+    }
+    Err(Error::invalid(format!(
+        "max-flows {number} is out of range: choose {} to {}",
+        MAX_FLOWS.start(),
+        MAX_FLOWS.end()
+    )))
+}
+
 /// Where the agent listens and netctl looks.
 pub const DEFAULT_SOCKET: &str = "/run/netd/netd.sock";
 const DEFAULT_CONFIG: &str = "/etc/netd/netd.toml";
+const MAX_FLOWS: RangeInclusive<u32> = 1_024..=16_777_216;
 
 #[cfg(test)]
 mod tests {
@@ -155,18 +189,21 @@ mod tests {
         assert_eq!(config.state_dir, Path::new("/var/lib/netd"));
         assert_eq!(config.bpf_dir, Path::new("/sys/fs/bpf/netd"));
         assert_eq!(config.uplinks, []);
+        assert_eq!((config.max_flows, config.timeouts), (None, Timeouts::DEFAULT));
         assert_eq!(config.log_level, "info");
     }
 
     #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
-        let text = "socket = '/a'\nstate-dir = '/b'\nuplink = ['eth0', 'eth1']\nlog-level = 'warn'";
+        let text = "socket = '/a'\nstate-dir = '/b'\nuplink = ['eth0', 'eth1']\nlog-level = 'warn'\n\
+                    max-flows = 5000\n[timeouts]\nudp = 200";
         let args = Args::try_parse_from(["netd", "--socket", "/x", "--uplink", "auto"]).unwrap();
         let config = Config::decide(args, file(text).unwrap()).unwrap();
         assert_eq!(config.socket, Path::new("/x"));
         assert_eq!(config.state_dir, Path::new("/b"));
         assert_eq!(config.uplinks, []);
         assert_eq!(config.log_level, "warn");
+        assert_eq!((config.max_flows, config.timeouts.udp), (Some(5000), 200));
     }
 
     #[test]
@@ -178,6 +215,15 @@ mod tests {
         );
         assert!(file("socket = 3").unwrap_err().message.contains("line 1"));
         assert!(!file("a = \n b").unwrap_err().message.contains('\n'));
+    }
+
+    #[test]
+    fn flow_tables_have_a_reasonable_size() {
+        for (number, fits) in [(0, false), (1023, false), (1024, true), (16_777_217, false)] {
+            assert_eq!(max_flows(number).is_ok(), fits, "{number}");
+        }
+        let error = file("max-flows = 5000\n[timeouts]\nudp = 0").unwrap_err();
+        assert!(error.message.starts_with("/etc/netd/netd.toml, line 3: "), "{error}");
     }
 
     #[test]

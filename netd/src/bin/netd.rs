@@ -26,6 +26,7 @@ fn main() -> ExitCode {
 fn start(args: Args) -> Result<()> {
     let config = Config::load(args, |path| std::fs::read_to_string(path))?;
     log(&config.log_level)?;
+    config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
