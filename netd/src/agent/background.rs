@@ -6,13 +6,20 @@ use super::{
     lifecycle::{ended as note_end, is_running},
 };
 use crate::error::Result;
-use crate::kernel::process::Process;
+use crate::kernel::{
+    dataplane::{FlowTables, Swept},
+    process::Process,
+};
 use crate::spec::{
     Spec,
     container::{Container, Source, Status},
     name::Id,
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{
     sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender},
     task::AbortHandle,
@@ -66,13 +73,15 @@ async fn apart(work: impl Future<Output = ()> + Send + 'static) {
 impl Agent {
     /// Makes room in the flow tables.
     async fn sweep(&self) {
-        let mut inner = self.inner.lock().await;
         if *self.over.borrow() {
             return;
         }
-        match inner.live.sweep() {
-            Ok(0) => {}
-            Ok(flows) => tracing::debug!("swept {flows} flows"),
+        let start = Instant::now();
+        match self.flows.ask(FlowTables::sweep).await {
+            Ok(Swept { removed, established }) => {
+                let took = start.elapsed();
+                tracing::debug!("swept {removed} flows, left {established}, in {took:?}");
+            }
             Err(error) => tracing::warn!("{error}"),
         }
     }

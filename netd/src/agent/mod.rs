@@ -5,6 +5,7 @@
 
 mod background;
 mod containers;
+mod flows;
 mod lifecycle;
 mod networks;
 mod reconcile;
@@ -28,6 +29,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 /// The agent.
 pub struct Agent {
     inner: Mutex<Inner>,
+    flows: flows::Flows,
     /// Ticks after every change of the spec.
     changed: watch::Receiver<()>,
     /// Whether a teardown is done.
@@ -42,6 +44,7 @@ struct Inner {
     spec: Spec,
     store: Store,
     live: Live,
+    flows: flows::Flows,
     uplinks: UplinkChoice,
     /// Random bits of this host's own IPv6 subnets.
     seed: [u8; 5],
@@ -86,7 +89,9 @@ impl Inner {
         let mut next = self.spec.clone();
         let value = edit(&mut next)?;
         let before = self.store_spec(next)?;
-        match advance(&mut self.live, &before, &self.spec, &self.uplinks).await {
+        let advanced = advance(&mut self.live, &before, &self.spec, &self.uplinks).await;
+        self.void_vanished();
+        match advanced {
             Ok(()) => {
                 self.follow(&before);
                 Ok(value)
@@ -118,6 +123,7 @@ impl Inner {
     /// Provides the spec as it is, as far as the kernel lets it.
     async fn settle(&mut self) {
         let errors = settle(&mut self.live, &self.spec, &self.uplinks).await;
+        self.void_vanished();
         self.problems.replace(&errors);
     }
 

@@ -1,11 +1,17 @@
 //! The start: lock, adopt what is there, drop what did not outlive the agent, provide the rest.
 
-use super::{Agent, Inner, Problems, background, lifecycle, seconds};
+use super::{Agent, Inner, Problems, background, flows::Flows, lifecycle, seconds};
 use crate::config::Config;
 use crate::desired::UplinkChoice;
 use crate::error::{Error, Result};
 use crate::kernel::{
-    Kernel, live::Live, lock::Lock, mounts, netns, netns::Namespace, process::raise_file_limit,
+    Kernel,
+    dataplane::{Capacity, Settings},
+    live::Live,
+    lock::Lock,
+    mounts, netns,
+    netns::Namespace,
+    process::raise_file_limit,
     sysctl,
 };
 use crate::spec::{
@@ -30,7 +36,10 @@ impl Agent {
         let runtime = config.socket.parent().unwrap_or(Path::new("/run/netd"));
         let cgroup = mounts::cgroup_root(&runtime.join("cgroup"))?;
         let (store, remembered, damage) = Store::open(&config.state_dir)?;
-        let live = Live::open(&config.bpf_dir, &cgroup)?;
+        let capacity = Capacity::here(config.max_flows)?;
+        let settings = Settings { capacity, timeouts: config.timeouts };
+        let live = Live::open(&config.bpf_dir, &cgroup, &settings)?;
+        let flows = Flows::new(live.flows()?);
         // Before anything is read, so that no change falls in between.
         let events = Live::events()?;
         let (changed, changes) = watch::channel(());
@@ -38,11 +47,15 @@ impl Agent {
         let mut inner = Inner {
             spec: remembered.spec.clone(),
             store,
+            flows: flows.clone(),
+            problems: Problems {
+                lasting: damage.into_iter().chain(live.notes()?.iter().cloned()).collect(),
+                current: Vec::new(),
+            },
             live,
             uplinks: choice(config),
             seed: remembered.seed.unwrap_or_else(rand::random),
             cursor: None,
-            problems: Problems { lasting: damage.into_iter().collect(), current: Vec::new() },
             watches: BTreeMap::new(),
             changed,
             deaths,
@@ -51,6 +64,7 @@ impl Agent {
         inner.problems.lasting.iter().for_each(|problem| tracing::error!("{problem}"));
         let agent = Arc::new(Self {
             inner: Mutex::new(inner),
+            flows,
             changed: changes,
             over: watch::Sender::new(false),
             started: Instant::now(),

@@ -4,9 +4,12 @@ use super::{
     Agent, Inner,
     lifecycle::{is_running, process},
 };
-use crate::api::protocol::{Drop, Status};
+use crate::api::protocol::{Drop, FlowTable, Status};
 use crate::error::{Error, Result};
-use crate::kernel::Kernel;
+use crate::kernel::{
+    Kernel,
+    dataplane::{Fill, PathCount},
+};
 use crate::plan::plan;
 use crate::spec::{
     Spec,
@@ -23,9 +26,9 @@ impl Agent {
     /// # Errors
     /// The kernel can't be asked.
     pub async fn status(&self) -> Result<Status> {
+        let flows = self.flows.ask(|tables| Ok(tables.fill())).await?;
         let mut inner = self.inner.lock().await;
         let (state, _) = inner.live.observe().await?;
-        let flows = inner.live.flows()?;
         let running: Vec<&Container> =
             inner.spec.containers.values().filter(|c| is_running(c)).collect();
         Ok(Status {
@@ -37,9 +40,8 @@ impl Agent {
             containers: running.len(),
             endpoints: running.iter().map(|c| c.endpoints.len()).sum(),
             ports: running.iter().map(|c| c.published.len()).sum(),
-            flows_established: flows.established,
-            flows_unreplied: flows.unreplied,
-            flows_capacity: flows.capacity,
+            flows: flows.iter().map(flow_table).collect(),
+            paths: paths(&inner.live.paths()?),
             drops: inner.live.drops()?.iter().map(|drop| drop.packets).sum(),
             uplinks: uplinks(&state),
             problems: inner.problems.all(),
@@ -136,6 +138,20 @@ fn owners(spec: &Spec) -> BTreeMap<&InterfaceName, &str> {
         .values()
         .flat_map(|c| c.endpoints.values().map(|e| (&e.veth, c.name.as_str())))
         .collect()
+}
+
+fn flow_table(fill: &Fill) -> FlowTable {
+    let percent = fill.entries as u64 * 100 / u64::from(fill.capacity.max(1));
+    FlowTable {
+        name: fill.name.into(),
+        flows: fill.entries,
+        capacity: fill.capacity as usize,
+        percent: u8::try_from(percent).unwrap_or(100),
+    }
+}
+
+fn paths(counts: &[PathCount]) -> BTreeMap<String, u64> {
+    counts.iter().map(|count| (count.name.to_owned(), count.packets)).collect()
 }
 
 fn uplinks(state: &State) -> BTreeMap<String, Vec<IpAddr>> {

@@ -5,7 +5,7 @@ use super::{
     inspect, listing, output, time,
 };
 use crate::api::client::Client;
-use crate::api::protocol::{Drop, NetworkInspect, Status};
+use crate::api::protocol::{Drop, FlowTable, NetworkInspect, Status};
 use crate::error::Result;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -70,19 +70,28 @@ fn screen(status: &Status) -> String {
         ("networks", status.networks.to_string()),
         ("containers", format!("{} running, {} endpoints", status.containers, status.endpoints)),
         ("published", format!("{} ports", status.ports)),
-        (
-            "flows",
-            format!(
-                "{} established, {} unreplied, room for {}",
-                status.flows_established, status.flows_unreplied, status.flows_capacity
-            ),
-        ),
+        ("flows", none_or(status.flows.iter().map(flow_table).collect())),
+        ("packets", none_or(status.paths.iter().filter_map(path).collect())),
         ("drops", format!("{} packets", status.drops)),
-        ("uplinks", if uplinks.is_empty() { "none".to_owned() } else { uplinks.join(", ") }),
+        ("uplinks", none_or(uplinks)),
     ];
     let lines = lines.iter().map(|(name, value)| format!("{name:<12}{value}\n"));
     let problems = status.problems.iter().map(|problem| format!("{:<12}{problem}\n", "problem"));
     lines.chain(problems).collect()
+}
+
+fn none_or(items: Vec<String>) -> String {
+    if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+}
+
+fn flow_table(table: &FlowTable) -> String {
+    let FlowTable { name, flows, capacity, percent } = table;
+    format!("{flows} of {capacity} {name} ({percent} %)")
+}
+
+/// None for a way that no packet took.
+fn path((name, packets): (&String, &u64)) -> Option<String> {
+    (*packets > 0).then(|| format!("{packets} {name}"))
 }
 
 fn uplink(name: &str, addresses: &[std::net::IpAddr]) -> String {
@@ -138,6 +147,23 @@ mod tests {
         let before = [drop(1, "web", 5), drop(2, "web", 7), drop(3, "web", 9)];
         let now = [drop(1, "web", 5), drop(2, "web", 8), drop(3, "web", 2), drop(2, "db", 3)];
         assert_eq!(added(&before, &now), [drop(2, "web", 1), drop(3, "web", 2), drop(2, "db", 3)]);
+    }
+
+    #[test]
+    fn the_screen_shows_how_full_the_tables_are_and_which_ways_packets_took() {
+        let table = |name: &str, flows, percent| FlowTable {
+            name: name.to_owned(),
+            flows,
+            capacity: 16_384,
+            percent,
+        };
+        let flows = vec![table("established", 8_192, 50), table("unreplied", 1, 0)];
+        let paths = [("outside", 7), ("xdp", 0), ("hairpin", 2)];
+        let paths = paths.map(|(name, packets)| (name.to_owned(), packets)).into();
+        let screen = screen(&Status { flows, paths, ..Status::default() });
+        let line = "flows       8192 of 16384 established (50 %), 1 of 16384 unreplied (0 %)\n";
+        assert!(screen.contains(line), "{screen}");
+        assert!(screen.contains("packets     2 hairpin, 7 outside\n"), "{screen}");
     }
 
     #[test]

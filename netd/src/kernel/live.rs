@@ -2,7 +2,7 @@
 
 use super::{
     Kernel,
-    dataplane::{Dataplane, DropCount, FlowCounts},
+    dataplane::{Dataplane, DropCount, FlowTables, PathCount, Settings},
     insides::Insides,
     netlink::{EGRESS_BLOCK, INGRESS_BLOCK, Netlink},
     netns::Namespace,
@@ -14,7 +14,10 @@ use crate::state::{Host, Netns, State};
 use nix::net::if_::if_nametoindex;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
+    net::IpAddr,
     path::Path,
+    sync::{Arc, Mutex},
 };
 use tokio::sync::mpsc;
 
@@ -28,6 +31,8 @@ pub struct Live {
     names: BTreeMap<u32, InterfaceName>,
     /// The program that netd put into each shared block.
     filters: BTreeMap<u32, u32>,
+    /// Addresses that the host lost and whose flows are to be voided.
+    vanished: BTreeSet<IpAddr>,
 }
 
 impl Live {
@@ -36,13 +41,14 @@ impl Live {
     ///
     /// # Errors
     /// A refusal of the kernel's, or a feature that it lacks.
-    pub fn open(bpf_dir: &Path, cgroup: &Path) -> Result<Self> {
+    pub fn open(bpf_dir: &Path, cgroup: &Path, settings: &Settings) -> Result<Self> {
         Ok(Self {
             host: Netlink::open()?,
-            dataplane: Some(Dataplane::open(bpf_dir, cgroup)?),
+            dataplane: Some(Dataplane::open(bpf_dir, cgroup, settings)?),
             insides: Insides::default(),
             names: BTreeMap::new(),
             filters: BTreeMap::new(),
+            vanished: BTreeSet::new(),
         })
     }
 
@@ -81,20 +87,34 @@ impl Live {
         self.dataplane()?.drops()
     }
 
-    /// Removes flows that have expired or lost their owner; says how many.
-    ///
-    /// # Errors
-    /// A table can't be read or written.
-    pub fn sweep(&mut self) -> Result<usize> {
-        self.dataplane_mut()?.sweep()
-    }
-
-    /// How many flows there are.
+    /// Packets by the way that they took.
     ///
     /// # Errors
     /// A counter can't be read.
-    pub fn flows(&self) -> Result<FlowCounts> {
-        self.dataplane()?.flows()
+    pub fn paths(&self) -> Result<Vec<PathCount>> {
+        self.dataplane()?.paths()
+    }
+
+    /// The flow tables, which can be looked at while everything else goes on.
+    ///
+    /// # Errors
+    /// After the teardown.
+    pub fn flows(&self) -> Result<Arc<Mutex<FlowTables>>> {
+        Ok(self.dataplane()?.flows())
+    }
+
+    /// The addresses that the host has lost since this was last asked: their flows are void.
+    #[must_use]
+    pub fn take_vanished(&mut self) -> BTreeSet<IpAddr> {
+        mem::take(&mut self.vanished)
+    }
+
+    /// What of the settings could not be had, one sentence each.
+    ///
+    /// # Errors
+    /// After the teardown.
+    pub fn notes(&self) -> Result<&[String]> {
+        Ok(self.dataplane()?.notes())
     }
 
     /// The name of a host device, as last observed.
@@ -194,8 +214,15 @@ impl Live {
             Step::DeleteNetwork(number) => self.dataplane_mut()?.delete_network(*number),
             Step::DeletePublished(key) => self.dataplane_mut()?.delete_published(key),
             Step::PutPublished(key, entry) => self.dataplane_mut()?.put_published(key, entry),
-            Step::DeleteLocal(address) => self.dataplane_mut()?.delete_local(*address),
-            Step::PutLocal(address) => self.dataplane_mut()?.put_local(*address),
+            Step::DeleteLocal(address) => {
+                self.dataplane_mut()?.delete_local(*address)?;
+                self.vanished.insert(*address);
+                Ok(())
+            }
+            Step::PutLocal(address) => {
+                self.vanished.remove(address);
+                self.dataplane_mut()?.put_local(*address)
+            }
             Step::PutBridge(..)
             | Step::DeleteBridge(..)
             | Step::PutVeth(..)

@@ -41,18 +41,31 @@ pub struct Status {
     pub endpoints: usize,
     /// How many host ports are published.
     pub ports: usize,
-    /// Established flows.
-    pub flows_established: usize,
-    /// Flows that are new or half open.
-    pub flows_unreplied: usize,
-    /// How many flows fit.
-    pub flows_capacity: usize,
+    /// The flow tables.
+    pub flows: Vec<FlowTable>,
+    /// Packets that netd forwarded since the maps were made, by the way that they took.
+    pub paths: BTreeMap<String, u64>,
     /// Packets dropped since the maps were made.
     pub drops: u64,
     /// Devices to the outside, with the addresses that masquerade uses.
     pub uplinks: BTreeMap<String, Vec<IpAddr>>,
     /// What the kernel lacks or the last reconcile could not do, one sentence each.
     pub problems: Vec<String>,
+}
+
+/// How full a flow table is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FlowTable {
+    /// What is in it: `established` flows, `unreplied` ones (new or half open), `crowded` ones (of
+    /// networks that open more than their share), `fragments` (datagrams in pieces).
+    pub name: String,
+    /// How many there are.
+    pub flows: usize,
+    /// How many fit.
+    pub capacity: usize,
+    /// `Flows` of `Capacity` in percent, rounded down.
+    pub percent: u8,
 }
 
 /// One line of `netctl drops`.

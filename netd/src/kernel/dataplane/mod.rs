@@ -4,7 +4,9 @@
 //! links as `uplink_in-<index>` and `uplink_out-<index>`, the host programs' as `host_*`. An agent
 //! that finds them adopts them, and puts its own programs in their place without a gap.
 
+mod capacity;
 mod convert;
+mod flows;
 mod hooks;
 mod observe;
 mod slots;
@@ -14,13 +16,13 @@ mod write;
 use crate::error::{Error, Result};
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Array, HashMap, LpmTrie, MapData, PerCpuHashMap},
+    maps::{Array, HashMap, LpmTrie, MapData, PerCpuArray, PerCpuHashMap},
     programs::{ProgramError, SchedClassifier},
 };
 use netd_common::{
     abi::{
-        ABI_VERSION, Config, Device, DropKey, Endpoint, EndpointKey, Flow, FlowKey, MAX_FLOWS,
-        MAX_UNREPLIED, Network, OwnedKey, Published, PublishedKey, Uplink, maps, programs,
+        ABI_VERSION, Config, Device, DropKey, Endpoint, EndpointKey, Network, OwnedKey, Published,
+        PublishedKey, Timeouts, Uplink, maps, programs,
     },
     address::Address,
 };
@@ -29,10 +31,14 @@ use std::{
     fs,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex},
 };
 
+pub use capacity::Capacity;
+pub use flows::{Fill, FlowTables};
 pub use hooks::netns_cookie;
-pub use observe::{DropCount, FlowCounts};
+pub use observe::{DropCount, PathCount};
+pub use sweep::Swept;
 
 /// The object file, as the build made it.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NETD_BPF_OBJECT"));
@@ -43,6 +49,17 @@ pub struct Dataplane {
     ebpf: Ebpf,
     tables: Tables,
     slots: Slots,
+    flows: Arc<Mutex<FlowTables>>,
+    notes: Vec<String>,
+}
+
+/// What the programs are to be told at their start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How many flows are to fit.
+    pub capacity: Capacity,
+    /// How long they live.
+    pub timeouts: Timeouts,
 }
 
 /// Every map that the agent reads or writes.
@@ -56,9 +73,8 @@ struct Tables {
     uplinks: HashMap<MapData, u32, Uplink>,
     published: HashMap<MapData, PublishedKey, Published>,
     generations: Array<MapData, u32>,
-    flows: HashMap<MapData, FlowKey, Flow>,
-    unreplied: HashMap<MapData, FlowKey, Flow>,
     drops: PerCpuHashMap<MapData, DropKey, u64>,
+    paths: PerCpuArray<MapData, u64>,
 }
 
 impl Dataplane {
@@ -68,14 +84,12 @@ impl Dataplane {
     ///
     /// # Errors
     /// The kernel refuses a map, a program or a hook; the line names it.
-    pub fn open(bpf_dir: &Path, cgroup: &Path) -> Result<Self> {
+    pub fn open(bpf_dir: &Path, cgroup: &Path, settings: &Settings) -> Result<Self> {
         let directory = bpf_dir.join(format!("v{ABI_VERSION}"));
         fs::create_dir_all(&directory)
             .map_err(|e| Error::kernel(format!("cannot make {}: {e}", directory.display())))?;
-        let mut ebpf = EbpfLoader::new()
-            .default_map_pin_directory(&directory)
-            .load(OBJECT)
-            .map_err(|e| refused("cannot load the eBPF maps", &e))?;
+        let notes = settings.capacity.make_way(&directory)?.into_iter().collect();
+        let mut ebpf = load(&directory, &settings.capacity)?;
         for name in [
             programs::CONTAINER_OUT,
             programs::CONTAINER_IN,
@@ -87,12 +101,25 @@ impl Dataplane {
                 .map_err(|e| refused(&format!("the kernel refuses the eBPF program {name}"), &e))?;
         }
         let tables = Tables::open(&mut ebpf)?;
-        write_config(&mut ebpf)?;
+        write_config(&mut ebpf, &Capacity::pinned(&directory)?, settings.timeouts)?;
         let slots = Slots::adopt(&tables)?;
-        let mut dataplane = Self { directory, ebpf, tables, slots };
+        let flows = Arc::new(Mutex::new(FlowTables::open(&directory, settings.timeouts)?));
+        let mut dataplane = Self { directory, ebpf, tables, slots, flows, notes };
         dataplane.adopt_uplinks()?;
         dataplane.attach_host_programs(cgroup)?;
         Ok(dataplane)
+    }
+
+    /// What could not be as it was asked for, one sentence each.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The flow tables, which can be looked at while everything else goes on.
+    #[must_use]
+    pub fn flows(&self) -> Arc<Mutex<FlowTables>> {
+        self.flows.clone()
     }
 
     /// The program for the shared ingress block: `container_out`.
@@ -151,9 +178,8 @@ impl Tables {
             uplinks: table(ebpf, maps::UPLINKS)?,
             published: table(ebpf, maps::PUBLISHED)?,
             generations: table(ebpf, maps::GENERATIONS)?,
-            flows: table(ebpf, maps::FLOWS)?,
-            unreplied: table(ebpf, maps::UNREPLIED)?,
             drops: table(ebpf, maps::DROPS)?,
+            paths: table(ebpf, maps::PATHS)?,
         })
     }
 }
@@ -169,24 +195,30 @@ where
     T::try_from(map).map_err(|e| refused(&format!("the pinned map {name} has another form"), &e))
 }
 
+/// Makes the maps that are not pinned yet.
+fn load(directory: &Path, capacity: &Capacity) -> Result<Ebpf> {
+    let mut loader = EbpfLoader::new();
+    loader.default_map_pin_directory(directory);
+    for (name, size) in capacity.sizes() {
+        loader.map_max_entries(name, size);
+    }
+    loader.load(OBJECT).map_err(|e| refused("cannot load the eBPF maps", &e))
+}
+
 /// The map stays in the object: programs that are loaded later refer to it by its descriptor.
-fn write_config(ebpf: &mut Ebpf) -> Result<()> {
+fn write_config(ebpf: &mut Ebpf, capacity: &Capacity, timeouts: Timeouts) -> Result<()> {
     let missing = || Error::internal(format!("the eBPF object has no map {}", maps::CONFIG));
     let failed = |e| refused("cannot write the eBPF configuration", &e);
     let map = ebpf.map_mut(maps::CONFIG).ok_or_else(missing)?;
     let mut config: Array<&mut MapData, Config> = map.try_into().map_err(failed)?;
-    config
-        .set(0, Config { host_cookie: netns_cookie()?, ..config_of_capacity() }, 0)
-        .map_err(failed)
-}
-
-/// Each network may have a quarter of the unreplied and half of the established flows for sure.
-fn config_of_capacity() -> Config {
-    Config {
-        unreplied_share: MAX_UNREPLIED / 4,
-        established_share: MAX_FLOWS / 2,
-        ..Config::default()
-    }
+    // Each network may have a quarter of the unreplied and half of the established flows for sure.
+    let value = Config {
+        host_cookie: netns_cookie()?,
+        unreplied_share: capacity.unreplied / 4,
+        established_share: capacity.established / 2,
+        timeouts,
+    };
+    config.set(0, value, 0).map_err(failed)
 }
 
 fn classifier<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier> {

@@ -4,10 +4,7 @@ use super::{Dataplane, convert, refused};
 use crate::error::Result;
 use crate::spec::name::{InterfaceName, Mac};
 use crate::state::{DeviceEntry, State, UplinkEntry};
-use netd_common::{
-    abi::{MAX_FLOWS, MAX_UNREPLIED},
-    verdict::DropReason,
-};
+use netd_common::verdict::{DropReason, Path};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -26,15 +23,13 @@ pub struct DropCount {
     pub packets: u64,
 }
 
-/// How full the flow tables are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FlowCounts {
-    /// Established flows.
-    pub established: usize,
-    /// Flows that are new or half open.
-    pub unreplied: usize,
-    /// How many fit, both together.
-    pub capacity: usize,
+/// Packets that took one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathCount {
+    /// The way in a word.
+    pub name: &'static str,
+    /// How many.
+    pub packets: u64,
 }
 
 impl Dataplane {
@@ -130,16 +125,17 @@ impl Dataplane {
         Ok(drops)
     }
 
-    /// How full the flow tables are.
+    /// Packets by the way that they took, since the maps were made.
     ///
     /// # Errors
-    /// A table that can't be read.
-    pub fn flows(&self) -> Result<FlowCounts> {
-        Ok(FlowCounts {
-            established: self.tables.flows.keys().filter(Result::is_ok).count(),
-            unreplied: self.tables.unreplied.keys().filter(Result::is_ok).count(),
-            capacity: (MAX_FLOWS + MAX_UNREPLIED) as usize,
-        })
+    /// A counter that can't be read.
+    pub fn paths(&self) -> Result<Vec<PathCount>> {
+        let count = |path: Path| {
+            let counts = self.tables.paths.get(&(path as u32), 0);
+            let counts = counts.map_err(|e| refused("cannot read the packet counters", &e))?;
+            Ok(PathCount { name: path.word(), packets: counts.iter().sum() })
+        };
+        Path::ALL.into_iter().map(count).collect()
     }
 }
 
