@@ -16,6 +16,7 @@ mod published;
 mod reserved;
 mod spoofing;
 mod steady;
+mod tables;
 
 use netd::spec::name::Mac;
 use netd_tests::{

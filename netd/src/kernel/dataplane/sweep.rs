@@ -44,39 +44,46 @@ impl FlowTables {
     /// # Errors
     /// A table that can't be read or written.
     pub fn sweep(&mut self) -> Result<Swept> {
-        let mut judge = Judge { now: now()?, timeouts: self.timeouts };
-        let capacity = self.capacity;
-        let mut swept = sweep_flows(
-            &mut self.established,
-            &self.generations,
-            capacity.established,
-            &judge,
-            &mut self.usage,
-        )?;
-        let shorter = under_pressure(&self.timeouts, swept.established, capacity.established);
+        self.sweep_at(now()?)
+    }
+
+    /// As [`FlowTables::sweep`] when the programs' clock says `now` (nanoseconds).
+    ///
+    /// # Errors
+    /// As [`FlowTables::sweep`].
+    pub fn sweep_at(&mut self, now: u64) -> Result<Swept> {
+        let mut judge = Judge { now, timeouts: self.timeouts };
+        let mut swept = self.sweep_established(&judge)?;
+        let capacity = self.capacity.established;
+        let shorter = under_pressure(&self.timeouts, swept.established, capacity);
         if shorter < judge.timeouts.tcp_established {
             judge.timeouts.tcp_established = shorter;
-            let again = sweep_flows(
-                &mut self.established,
-                &self.generations,
-                capacity.established,
-                &judge,
-                &mut self.usage,
-            )?;
+            let again = self.sweep_established(&judge)?;
             swept = Swept { removed: swept.removed + again.removed, ..again };
         }
-        for (table, size) in
-            [(&mut self.unreplied, capacity.unreplied), (&mut self.crowded, capacity.crowded)]
-        {
-            let generations = &self.generations;
-            swept.removed +=
-                remove(table, size, |_, _| {}, |k, f| judge.is_dead(generations, k, f))?;
+        let (unreplied, crowded) = (self.capacity.unreplied, self.capacity.crowded);
+        for (table, size) in [(&mut self.unreplied, unreplied), (&mut self.crowded, crowded)] {
+            swept.removed += sweep_flows(table, &self.generations, size, &judge, |_| {})?;
         }
         let old = |_: &FragmentKey, entry: &FragmentEntry| {
             judge.is_older(entry.seen, judge.timeouts.fragment)
         };
-        swept.removed += remove(&mut self.fragments, MAX_FRAGMENTS, |_, _| {}, old)?;
+        swept.removed += remove(&mut self.fragments, MAX_FRAGMENTS, old, old)?;
         Ok(swept)
+    }
+
+    /// Removes dead established flows and writes down how many each network has.
+    fn sweep_established(&mut self, judge: &Judge) -> Result<Swept> {
+        let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut established = 0;
+        let alive = |flow: &Flow| {
+            *counts.entry(flow.network % MAX_NETWORKS).or_default() += 1;
+            established += 1;
+        };
+        let Self { established: table, generations, capacity, .. } = self;
+        let removed = sweep_flows(table, generations, capacity.established, judge, alive)?;
+        write_usage(&mut self.usage, &counts)?;
+        Ok(Swept { removed, established })
     }
 
     /// Removes the flows that use one of `addresses` as the host's end, which are void without it;
@@ -94,7 +101,7 @@ impl FlowTables {
             (&mut self.unreplied, capacity.unreplied),
             (&mut self.crowded, capacity.crowded),
         ] {
-            removed += remove(table, size, |_, _| {}, void)?;
+            removed += remove(table, size, void, void)?;
         }
         Ok(removed)
     }
@@ -108,11 +115,6 @@ struct Judge {
 }
 
 impl Judge {
-    fn is_dead(&self, generations: &Array<MapData, u32>, key: &FlowKey, flow: &Flow) -> bool {
-        let generation = generations.get(&flow.slot, 0).unwrap_or(flow.generation);
-        generation != flow.generation || self.is_expired(key, flow)
-    }
-
     fn is_expired(&self, key: &FlowKey, flow: &Flow) -> bool {
         let state = State::from_number(flow.state);
         match (key.kind, key.protocol, state) {
@@ -134,24 +136,29 @@ impl Judge {
     }
 }
 
-/// Removes dead established flows and writes down how many each network has.
+/// Removes dead flows, shows the others to `alive`, and says how many went.
 fn sweep_flows(
     table: &mut Flows,
     generations: &Array<MapData, u32>,
     capacity: u32,
     judge: &Judge,
-    usage: &mut Array<MapData, Usage>,
-) -> Result<Swept> {
-    let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
-    let mut established = 0;
-    let alive = |_: &FlowKey, flow: &Flow| {
-        *counts.entry(flow.network % MAX_NETWORKS).or_default() += 1;
-        established += 1;
+    mut alive: impl FnMut(&Flow),
+) -> Result<usize> {
+    // Few slots for many flows: a generation that rises meanwhile is noticed next time.
+    let mut read: BTreeMap<u32, u32> = BTreeMap::new();
+    let generation = |flow: &Flow| generations.get(&flow.slot, 0).unwrap_or(flow.generation);
+    let suspect = |key: &FlowKey, flow: &Flow| {
+        let known = *read.entry(flow.slot).or_insert_with(|| generation(flow));
+        let suspect = known != flow.generation || judge.is_expired(key, flow);
+        if !suspect {
+            alive(flow);
+        }
+        suspect
     };
-    let dead = |key: &FlowKey, flow: &Flow| judge.is_dead(generations, key, flow);
-    let removed = remove(table, capacity, alive, dead)?;
-    write_usage(usage, &counts)?;
-    Ok(Swept { removed, established })
+    let dead = |key: &FlowKey, flow: &Flow| {
+        generation(flow) != flow.generation || judge.is_expired(key, flow)
+    };
+    remove(table, capacity, suspect, dead)
 }
 
 /// Corrects the programs' own counts, which are approximate, where they are wrong.
@@ -167,26 +174,20 @@ fn write_usage(usage: &mut Array<MapData, Usage>, counts: &BTreeMap<u32, u32>) -
     Ok(())
 }
 
-/// Removes the entries that are `dead`, shows the others to `alive`, and says how many went. An
-/// entry is looked at again right before it goes: a packet may have refreshed it meanwhile.
+/// Removes the entries that are `suspect` and, at a second look right before they go, `dead`: a
+/// packet may have refreshed them meanwhile. Says how many went.
 fn remove<K: Pod, V: Pod>(
     table: &mut HashMap<MapData, K, V>,
     capacity: u32,
-    mut alive: impl FnMut(&K, &V),
+    mut suspect: impl FnMut(&K, &V) -> bool,
     dead: impl Fn(&K, &V) -> bool,
 ) -> Result<usize> {
-    let mut candidates = Vec::new();
     // Reading begins anew where the entry it has come to goes: there is an end to that.
-    for (key, value) in table.iter().filter_map(Result::ok).take(2 * capacity as usize) {
-        if dead(&key, &value) {
-            candidates.push(key);
-        } else {
-            alive(&key, &value);
-        }
-    }
+    let entries = table.iter().filter_map(Result::ok).take(2 * capacity as usize);
+    let suspects: Vec<K> = entries.filter(|(k, v)| suspect(k, v)).map(|(key, _)| key).collect();
     let failed = |e| refused("cannot sweep the flows", &e);
     let mut removed = 0;
-    for key in candidates {
+    for key in suspects {
         let still = found(table.get(&key, 0)).map_err(failed)?;
         if still.is_some_and(|value| dead(&key, &value)) && table.remove(&key).is_ok() {
             removed += 1;
