@@ -130,6 +130,9 @@ const fn is_dns(port: [u8; 2]) -> bool {
 pub(crate) fn begin(flow: &mut Flow, parsed: &Parsed) {
     flow.state = State::Unreplied as u8;
     flow.scales = [SCALE_UNKNOWN; 2];
+    flow.opener = Window { next: 0, end: 0 };
+    flow.answerer = Window { next: 0, end: 0 };
+    (flow.pad, flow.rest) = (0, [0; 2]);
     if parsed.protocol == TCP {
         flow.opener = tcp::opening(parsed);
         flow.scales[0] = parsed.scale;

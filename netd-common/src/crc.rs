@@ -3,53 +3,49 @@
 
 /// The checksum field after the packet's first four bytes `old` became `new`, for a packet of
 /// `length` bytes from the SCTP header on. A field of zero is still to be computed by a device, and
-/// stays zero.
-#[inline(never)]
+/// stays zero. `multiply` is [`multiply`].
+#[inline(always)]
 #[must_use]
-pub fn replace(check: u32, old: u32, new: u32, length: u32) -> u32 {
+pub fn replace(
+    check: u32,
+    old: u32,
+    new: u32,
+    length: u32,
+    multiply: impl Fn(u32, u32) -> u32,
+) -> u32 {
     if check == 0 || length < 4 {
         return check;
     }
     // The remainder is linear: a difference at the front counts as if followed by zeroes.
-    check ^ advance(words(old ^ new), length - 4)
-}
-
-/// The remainder of one word, as it lies in memory, from nothing.
-#[inline(always)]
-const fn words(word: u32) -> u32 {
-    let mut remainder = u32::from_le(word);
-    let mut bit = 0;
-    while bit < 32 {
-        remainder = halve(remainder);
-        bit += 1;
-    }
-    remainder
+    let difference = multiply(POLYNOMIAL, u32::from_le(old ^ new));
+    check ^ advance(difference, length - 4, multiply)
 }
 
 /// The remainder after `bytes` more bytes of zero: times x to the power of eight times as many.
 #[inline(always)]
-fn advance(remainder: u32, bytes: u32) -> u32 {
+fn advance(remainder: u32, bytes: u32, multiply: impl Fn(u32, u32) -> u32) -> u32 {
     let mut product = remainder;
     // x^8, then its square for each bit of the count.
     let mut power = 1 << (31 - 8);
     for bit in 0..16 {
-        if bytes & 1 << bit != 0 {
-            product = multiply(power, product);
-        }
+        let factor = if bytes & 1 << bit != 0 { power } else { ONE };
+        product = multiply(factor, product);
         power = multiply(power, power);
     }
     product
 }
 
 /// The product of two polynomials modulo CRC-32C's, lowest power in the highest bit.
-#[inline(never)]
-fn multiply(one: u32, other: u32) -> u32 {
-    let (mut product, mut shifted) = (0, other);
-    for bit in 0..32 {
-        if one & 0x8000_0000 >> bit != 0 {
-            product ^= shifted;
-        }
+#[inline(always)]
+#[must_use]
+pub const fn multiply(one: u32, other: u32) -> u32 {
+    let (mut product, mut shifted, mut factor) = (0, other, one);
+    let mut bit = 0;
+    while bit < 32 {
+        product ^= shifted & mask(factor >> 31);
+        factor <<= 1;
         shifted = halve(shifted);
+        bit += 1;
     }
     product
 }
@@ -57,11 +53,20 @@ fn multiply(one: u32, other: u32) -> u32 {
 /// Times x.
 #[inline(always)]
 const fn halve(value: u32) -> u32 {
-    let rest = value >> 1;
-    if value & 1 != 0 { rest ^ POLYNOMIAL } else { rest }
+    value >> 1 ^ POLYNOMIAL & mask(value & 1)
 }
 
-/// Castagnoli's, reflected.
+/// All ones for 1, nothing for 0: without a branch, as each would double what BPF's verifier
+/// follows.
+#[inline(always)]
+const fn mask(bit: u32) -> u32 {
+    0_u32.wrapping_sub(bit)
+}
+
+/// The polynomial 1.
+const ONE: u32 = 1 << 31;
+
+/// Castagnoli's, reflected: what x^32 is modulo it.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
 /// The checksum of `packet`, whose checksum field holds zero, from nothing.
@@ -102,7 +107,7 @@ mod tests {
             packet[..4].copy_from_slice(&new);
             let after: Vec<u8> = packet;
             let changed = (u32::from_ne_bytes(old), u32::from_ne_bytes(new));
-            prop_assert_eq!(replace(before, changed.0, changed.1, after.len() as u32), of(&after));
+            prop_assert_eq!(replace(before, changed.0, changed.1, after.len() as u32, multiply), of(&after));
         }
     }
 }

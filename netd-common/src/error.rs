@@ -9,84 +9,97 @@ use crate::masquerade;
 use crate::nat::{Origin, deliver, ends, live, publication};
 use crate::parse::{Headers, Parsed};
 use crate::tables::Tables;
-use crate::verdict::{DropReason, Translation, Verdict};
+use crate::verdict::{DropReason, Orders, Ruling, Translation};
 
 /// An error from outside about what left the host translated; none where it did not.
 #[inline(never)]
-pub(crate) fn inbound<T: Tables>(tables: &mut T, headers: &Headers) -> Option<Verdict> {
+pub(crate) fn inbound<T: Tables>(
+    tables: &mut T,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Option<Ruling> {
     let Headers { parsed, quoted } = headers;
     if quoted.source != parsed.destination {
         return None;
     }
-    let mut key = masqueraded_flow(quoted.to(), quoted.from(), quoted.protocol);
-    if let Some(place) = called(tables, quoted, &mut key) {
-        return Some(deliver(tables, place, &key, parsed, Direction::Original));
+    if let Some(place) = called(tables, quoted, orders) {
+        return Some(deliver(tables, place, parsed, Direction::Original, orders));
     }
-    let place = live(tables, &key)?;
-    Some(deliver(tables, place, &key, parsed, Direction::Reply))
+    orders.key = masqueraded_flow(quoted.to(), quoted.from(), quoted.protocol);
+    let place = live(tables, &orders.key)?;
+    Some(deliver(tables, place, parsed, Direction::Reply, orders))
 }
 
 /// An error of a container's about what came from outside.
 #[inline(never)]
-pub(crate) fn outbound<T: Tables>(tables: &mut T, headers: &Headers, origin: &Origin) -> Verdict {
+pub(crate) fn outbound<T: Tables>(
+    tables: &mut T,
+    headers: &Headers,
+    origin: &Origin,
+    orders: &mut Orders,
+) -> Ruling {
     let Headers { parsed, quoted } = headers;
     if quoted.source != parsed.destination || quoted.destination != parsed.source {
-        return Verdict::Drop(DropReason::NoFlow);
+        return Ruling::Drop(DropReason::NoFlow);
     }
-    let mut translation = Translation::default();
-    let key = published_flow(quoted.from(), quoted.to(), quoted.protocol);
-    if let Some(place) = live(tables, &key) {
-        ends(tables.flow(place), &key, Direction::Reply, &mut translation);
-        return Verdict::Translate(translation);
+    orders.translation = Translation::NONE;
+    orders.key = published_flow(quoted.from(), quoted.to(), quoted.protocol);
+    if let Some(place) = live(tables, &orders.key) {
+        ends(tables.flow(place), &orders.key, Direction::Reply, &mut orders.translation);
+        return Ruling::Translate;
     }
     let mut host = quoted.to();
     masquerade::source(tables, parsed, origin, &mut host.address);
     if !opened_by(tables, quoted, &mut host) {
-        return Verdict::Drop(DropReason::NoFlow);
+        return Ruling::Drop(DropReason::NoFlow);
     }
-    translation.source = Some(host);
-    Verdict::Translate(translation)
+    orders.translation.source = Some(host);
+    Ruling::Translate
 }
 
 /// A container's error about what another container, or itself, sent to its published port, or got
 /// from one; none where it is about neither.
 #[inline(never)]
-pub(crate) fn between<T: Tables>(tables: &mut T, headers: &Headers) -> Option<Verdict> {
+pub(crate) fn between<T: Tables>(
+    tables: &mut T,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Option<Ruling> {
     let Headers { parsed, quoted } = headers;
     if quoted.source != parsed.destination {
         return None;
     }
-    let mut key = published_flow(quoted.from(), quoted.to(), quoted.protocol);
-    if let Some(place) = live(tables, &key) {
-        let mut translation = Translation::default();
-        ends(tables.flow(place), &key, Direction::Reply, &mut translation);
-        return hairpin::back(tables, parsed, translation);
+    orders.key = published_flow(quoted.from(), quoted.to(), quoted.protocol);
+    if let Some(place) = live(tables, &orders.key) {
+        orders.translation = Translation::NONE;
+        ends(tables.flow(place), &orders.key, Direction::Reply, &mut orders.translation);
+        return hairpin::back(tables, parsed, orders);
     }
-    let place = called(tables, quoted, &mut key)?;
-    Some(deliver(tables, place, &key, parsed, Direction::Original))
+    let place = called(tables, quoted, orders)?;
+    Some(deliver(tables, place, parsed, Direction::Original, orders))
 }
 
-/// The flow by a published port whose answer is quoted, as its client got it; `key` becomes its key.
-#[inline(always)]
-fn called<T: Tables>(tables: &mut T, quoted: &Parsed, key: &mut FlowKey) -> Option<T::Place> {
-    let published = publication(tables, &quoted.from(), quoted.protocol).copied()?;
+/// The flow by a published port whose answer is quoted, as its client got it; it becomes the orders'.
+#[inline(never)]
+fn called<T: Tables>(tables: &mut T, quoted: &Parsed, orders: &mut Orders) -> Option<T::Place> {
+    let published = publication(tables, &quoted.from(), quoted.protocol)?;
     if published.address.is_v4() != quoted.is_v4() {
         return None;
     }
-    let inner = published.inner(quoted.source_port);
+    let (inner, network) = (published.inner(quoted.source_port), published.network);
     let mut client = quoted.to();
     if client.address == inner.address {
-        client.address = hairpin::gateway(tables.network(published.network)?, quoted);
+        client.address = hairpin::gateway(tables.network(network)?, quoted);
     }
-    let mut found = published_flow(client, inner, quoted.protocol);
-    let mut place = own(tables, quoted, &found);
-    if place.is_none() {
-        let name = live(tables, &moved(quoted.from(), quoted.to(), quoted.protocol))?;
-        found.remote_port = tables.flow(name).peer_port;
-        place = own(tables, quoted, &found);
+    orders.key = published_flow(client, inner, quoted.protocol);
+    let place = own(tables, quoted, &orders.key);
+    if place.is_some() {
+        return place;
     }
-    *key = found;
-    place
+    orders.name = moved(quoted.from(), quoted.to(), quoted.protocol);
+    let name = live(tables, &orders.name)?;
+    orders.key.remote_port = tables.flow(name).peer_port;
+    own(tables, quoted, &orders.key)
 }
 
 /// The flow under a key, where its answers are what is quoted.

@@ -2,66 +2,77 @@
 //! (DESIGN 3.3 rules 2 to 5).
 
 use crate::abi::{DEVICE_NO_ICC, Endpoint, EndpointKey, NETWORK_INTERNAL, Network};
-use crate::error;
 use crate::hairpin;
 use crate::parse::{Headers, Parsed};
 use crate::pipeline::Sender;
 use crate::tables::{Route, RouteQuery, Tables};
-use crate::verdict::{Delivery, DropReason, Verdict};
+use crate::verdict::{Delivery, DropReason, Orders, Ruling};
 
 /// To an address of the own network: straight into the container that has it.
 #[inline(always)]
-pub fn same_network<T: Tables>(tables: &T, sender: &Sender, parsed: &Parsed) -> Option<Verdict> {
+pub fn same_network<T: Tables>(
+    tables: &T,
+    sender: &Sender,
+    parsed: &Parsed,
+    orders: &mut Orders,
+) -> Option<Ruling> {
     let key = EndpointKey { address: parsed.destination, network: sender.network, pad: 0 };
     let endpoint = tables.endpoint(&key)?;
     if sender.flags & DEVICE_NO_ICC != 0 {
-        return Some(Verdict::Drop(DropReason::IccOff));
+        return Some(Ruling::Drop(DropReason::IccOff));
     }
-    Some(Verdict::Deliver(delivery(endpoint)))
+    orders.delivery = delivery(endpoint);
+    Some(Ruling::Deliver)
 }
 
-/// Anywhere else.
+/// Anywhere else; none where it is an address of the host's.
 #[inline(always)]
-pub fn elsewhere<T: Tables>(tables: &mut T, sender: &Sender, headers: &Headers) -> Verdict {
+pub fn elsewhere<T: Tables>(
+    tables: &T,
+    sender: &Sender,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Option<Ruling> {
     let parsed = &headers.parsed;
     let Some(network) = tables.network(sender.network) else {
-        return Verdict::Drop(DropReason::UnknownNetwork);
+        return Some(Ruling::Drop(DropReason::UnknownNetwork));
     };
-    let (flags, bridge) = (network.flags, network.bridge);
-    if is_gateway(network, parsed) {
-        return match to_host(tables, sender, flags, headers) {
-            Some(verdict) => verdict,
-            None => Verdict::Pass,
-        };
-    }
     // Also another network's gateway is an address of the host's, that a port may be published on.
-    if tables.is_local(&parsed.destination)
-        && let Some(verdict) = to_host(tables, sender, flags, headers)
-    {
-        return verdict;
+    if is_gateway(network, parsed) || tables.is_local(&parsed.destination) {
+        return None;
     }
-    if let Some(reason) = never_leaves(tables, sender.network, flags, parsed) {
-        return Verdict::Drop(reason);
+    if let Some(reason) = never_leaves(tables, sender.network, network.flags, parsed) {
+        return Some(Ruling::Drop(reason));
     }
-    if tables.is_local(&parsed.destination) {
-        return Verdict::Pass;
-    }
-    outside(tables, bridge, parsed)
+    Some(outside(tables, network.bridge, parsed, orders))
 }
 
-/// What is sent to an address of the host's and is not for the host: calls of published ports, and
-/// errors about their answers.
+/// To an address of the host's: through a published port, or for the host itself, as far as the
+/// network may.
 #[inline(always)]
-fn to_host<T: Tables>(
+pub fn to_host<T: Tables>(
     tables: &mut T,
     sender: &Sender,
-    flags: u32,
     headers: &Headers,
-) -> Option<Verdict> {
-    if headers.parsed.quotes {
-        return error::between(tables, headers);
+    orders: &mut Orders,
+) -> Ruling {
+    let parsed = &headers.parsed;
+    let Some(network) = tables.network(sender.network) else {
+        return Ruling::Drop(DropReason::UnknownNetwork);
+    };
+    let (flags, own) = (network.flags, is_gateway(network, parsed));
+    if !parsed.quotes
+        && let Some(ruling) = hairpin::call(tables, sender, flags, parsed, orders)
+    {
+        return ruling;
     }
-    hairpin::call(tables, sender, flags, &headers.parsed)
+    if own {
+        return Ruling::Pass;
+    }
+    match never_leaves(tables, sender.network, flags, parsed) {
+        Some(reason) => Ruling::Drop(reason),
+        None => Ruling::Pass,
+    }
 }
 
 /// An address of the own gateway.
@@ -98,7 +109,7 @@ fn never_leaves<T: Tables>(
 /// Out by an uplink, where its egress program masquerades. What the routing table can't send on
 /// goes to the kernel, which answers with ICMP; so does a packet without hops left.
 #[inline(always)]
-fn outside<T: Tables>(tables: &T, bridge: u32, parsed: &Parsed) -> Verdict {
+fn outside<T: Tables>(tables: &T, bridge: u32, parsed: &Parsed, orders: &mut Orders) -> Ruling {
     let query = RouteQuery {
         ifindex: bridge,
         source: parsed.source,
@@ -107,13 +118,16 @@ fn outside<T: Tables>(tables: &T, bridge: u32, parsed: &Parsed) -> Verdict {
         length: parsed.length,
     };
     match tables.route(&query) {
-        Route::Via(_) if parsed.hops <= 1 => Verdict::Pass,
+        Route::Via(_) if parsed.hops <= 1 => Ruling::Pass,
         // Only an uplink has the programs that masquerade and guard the way back.
         Route::Via(hop) if tables.uplink(hop.ifindex).is_none() => {
-            Verdict::Drop(DropReason::UnknownDevice)
+            Ruling::Drop(DropReason::UnknownDevice)
         }
-        Route::Via(hop) => Verdict::Route(hop),
-        Route::Stack => Verdict::Pass,
+        Route::Via(hop) => {
+            orders.hop = hop;
+            Ruling::Route
+        }
+        Route::Stack => Ruling::Pass,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::conntrack::Direction;
 use crate::nat::{deliver, ends, live};
 use crate::parse::Parsed;
 use crate::tables::Tables;
-use crate::verdict::{DropReason, Translation, Verdict};
+use crate::verdict::{DropReason, Orders, Ruling, Translation};
 
 /// Remembers the flow of a first fragment for those that follow.
 #[inline(never)]
@@ -28,24 +28,30 @@ pub(crate) fn remember<T: Tables>(
 
 /// A later fragment from outside; none where its first was nobody's.
 #[inline(never)]
-pub(crate) fn inbound<T: Tables>(tables: &mut T, parsed: &Parsed) -> Option<Verdict> {
+pub(crate) fn inbound<T: Tables>(
+    tables: &mut T,
+    parsed: &Parsed,
+    orders: &mut Orders,
+) -> Option<Ruling> {
     let entry = find(tables, parsed)?;
-    let place = live(tables, &entry.flow)?;
-    Some(deliver(tables, place, &entry.flow, parsed, direction(&entry)))
+    orders.key = entry.flow;
+    let place = live(tables, &orders.key)?;
+    Some(deliver(tables, place, parsed, direction(&entry), orders))
 }
 
 /// A later fragment on its way out.
 #[inline(never)]
-pub(crate) fn outbound<T: Tables>(tables: &mut T, parsed: &Parsed) -> Verdict {
+pub(crate) fn outbound<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) -> Ruling {
     let Some(entry) = find(tables, parsed) else {
-        return Verdict::Drop(DropReason::Fragment);
+        return Ruling::Drop(DropReason::Fragment);
     };
-    let Some(place) = live(tables, &entry.flow) else {
-        return Verdict::Drop(DropReason::Fragment);
+    orders.key = entry.flow;
+    let Some(place) = live(tables, &orders.key) else {
+        return Ruling::Drop(DropReason::Fragment);
     };
-    let mut translation = Translation::default();
-    ends(tables.flow(place), &entry.flow, direction(&entry), &mut translation);
-    Verdict::Translate(translation)
+    orders.translation = Translation::NONE;
+    ends(tables.flow(place), &orders.key, direction(&entry), &mut orders.translation);
+    Ruling::Translate
 }
 
 /// The flow and the direction of a later fragment.

@@ -7,12 +7,12 @@ use crate::address::Address;
 use crate::conntrack::Direction;
 use crate::flow::{End, published_flow};
 use crate::fragment;
-use crate::nat::{ends, expired, follow, live, publication, too_big};
+use crate::nat::{ends, expired, live, publication, route, too_big};
 use crate::parse::{Fragment, Parsed};
 use crate::pipeline::Sender;
 use crate::publish::{Opening, pass_on, reach};
 use crate::tables::Tables;
-use crate::verdict::{Delivery, Routed, Translation, Verdict};
+use crate::verdict::{Orders, Ruling, Translation};
 
 /// A container's packet to an address of the host's: through a published port, if there is one.
 /// From an internal network none leads anywhere.
@@ -22,69 +22,72 @@ pub(crate) fn call<T: Tables>(
     sender: &Sender,
     network_flags: u32,
     parsed: &Parsed,
-) -> Option<Verdict> {
+    orders: &mut Orders,
+) -> Option<Ruling> {
     if network_flags & NETWORK_INTERNAL != 0 {
         return None;
     }
     if matches!(parsed.fragment, Fragment::Later) {
-        return fragment::inbound(tables, parsed);
+        return fragment::inbound(tables, parsed, orders);
     }
     if !parsed.has_ports() {
         return None;
     }
-    let published = publication(tables, &parsed.to(), parsed.protocol).copied()?;
+    orders.published = *publication(tables, &parsed.to(), parsed.protocol)?;
+    let published = &orders.published;
     if published.address.is_v4() != parsed.is_v4() {
         return None;
     }
-    let client = known_as(tables, sender, &published, parsed)?;
+    let container = published.container;
+    let client = known_as(tables, sender, published, parsed)?;
     let inner = published.inner(parsed.destination_port);
-    let mut key = published_flow(client, inner, parsed.protocol);
-    match reach(tables, parsed, &published, &mut key, false) {
+    orders.key = published_flow(client, inner, parsed.protocol);
+    match reach(tables, parsed, orders, false) {
         Opening::Open => {
-            tables.note_hairpin(published.container);
-            Some(pass_on(tables, parsed, &key))
+            tables.note_hairpin(container);
+            Some(pass_on(tables, parsed, orders))
         }
         Opening::NotOurs => None,
-        Opening::Refused(reason) => Some(Verdict::Drop(reason)),
+        Opening::Refused(reason) => Some(Ruling::Drop(reason)),
     }
 }
 
 /// A container's packet that may answer another container, or itself.
 #[inline(never)]
-pub(crate) fn answer<T: Tables>(tables: &mut T, parsed: &Parsed) -> Option<Verdict> {
+pub(crate) fn answer<T: Tables>(
+    tables: &mut T,
+    parsed: &Parsed,
+    orders: &mut Orders,
+) -> Option<Ruling> {
     if matches!(parsed.fragment, Fragment::Later) {
         let entry = fragment::find(tables, parsed)?;
         if matches!(fragment::direction(&entry), Direction::Original) {
             return None;
         }
         let place = live(tables, &entry.flow)?;
-        let mut translation = Translation::default();
-        ends(tables.flow(place), &entry.flow, Direction::Reply, &mut translation);
-        return back(tables, parsed, translation);
+        orders.translation = Translation::NONE;
+        ends(tables.flow(place), &entry.flow, Direction::Reply, &mut orders.translation);
+        return back(tables, parsed, orders);
     }
     if !parsed.has_ports() {
         return None;
     }
-    let key = published_flow(parsed.to(), parsed.from(), parsed.protocol);
-    let place = live(tables, &key)?;
-    let mut translation = Translation::default();
-    ends(tables.flow(place), &key, Direction::Reply, &mut translation);
-    let verdict = back(tables, parsed, translation)?;
-    follow(tables, place, &key, parsed, Direction::Reply);
+    orders.key = published_flow(parsed.to(), parsed.from(), parsed.protocol);
+    let place = live(tables, &orders.key)?;
+    orders.translation = Translation::NONE;
+    ends(tables.flow(place), &orders.key, Direction::Reply, &mut orders.translation);
+    let ruling = back(tables, parsed, orders)?;
+    tables.follow(place, &orders.key, parsed, Direction::Reply);
     if matches!(parsed.fragment, Fragment::First) {
-        fragment::remember(tables, parsed, &key, Direction::Reply);
+        fragment::remember(tables, parsed, &orders.key, Direction::Reply);
     }
-    Some(verdict)
+    Some(ruling)
 }
 
-/// Into the container that called; none where that was no container.
+/// Into the container that called, as `orders` translate; none where that was no container.
 #[inline(never)]
-pub(crate) fn back<T: Tables>(
-    tables: &T,
-    parsed: &Parsed,
-    translation: Translation,
-) -> Option<Verdict> {
-    let client = match translation.destination {
+pub(crate) fn back<T: Tables>(tables: &T, parsed: &Parsed, orders: &mut Orders) -> Option<Ruling> {
+    let client = match orders.translation.destination {
         Some(end) => end.address,
         None => parsed.destination,
     };
@@ -92,13 +95,17 @@ pub(crate) fn back<T: Tables>(
     let endpoint = tables.endpoint(&EndpointKey { address: client, network: number, pad: 0 })?;
     let network = tables.network(number)?;
     if parsed.hops <= 1 {
-        return Some(expired(parsed));
+        return Some(expired(parsed, orders));
     }
     if parsed.length > network.mtu && parsed.whole && network.mtu != 0 {
-        return Some(too_big(parsed, network.mtu));
+        return Some(too_big(parsed, network.mtu, orders));
     }
-    let routed = Some(Routed { mac: network.mac, translation });
-    Some(Verdict::Deliver(Delivery { ifindex: endpoint.ifindex, mac: endpoint.mac, routed }))
+    route(orders, (endpoint.ifindex, endpoint.mac), network.mac);
+    if let Some(routed) = &mut orders.delivery.routed {
+        routed.translation.source = orders.translation.source;
+        routed.translation.destination = orders.translation.destination;
+    }
+    Some(Ruling::Deliver)
 }
 
 /// What the container is to know the client by: itself as its gateway, everybody else as what they

@@ -5,8 +5,8 @@ use crate::address::Address;
 use crate::conntrack::{Direction, begin};
 use crate::flow::{End, masqueraded_flow, moved};
 use crate::fragment;
-use crate::nat::{Origin, enter, follow, has_sources, live, masquerades, publication};
-use crate::parse::{Fragment, Parsed, TCP_RST};
+use crate::nat::{Origin, enter, has_sources, live, masquerades, publication};
+use crate::parse::{Fragment, Parsed, TCP_ACK, TCP_RST, TCP_SYN};
 use crate::publish::remember;
 use crate::tables::{Opened, Tables};
 use crate::verdict::DropReason;
@@ -62,7 +62,7 @@ pub(crate) fn port<T: Tables>(
     if find_moved(tables, parsed, host) {
         return None;
     }
-    open(tables, parsed, network, host)
+    tables.open_outwards(parsed, network, host)
 }
 
 /// What a host port is to a flow.
@@ -85,7 +85,7 @@ fn attempt<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End) -> Attempt {
     if flow.peer != parsed.source || flow.peer_port != parsed.source_port {
         return Attempt::Taken;
     }
-    follow(tables, place, &key, parsed, Direction::Original);
+    tables.follow(place, &key, parsed, Direction::Original);
     if matches!(parsed.fragment, Fragment::First) {
         fragment::remember(tables, parsed, &key, Direction::Original);
     }
@@ -106,21 +106,23 @@ fn find_moved<T: Tables>(tables: &mut T, parsed: &Parsed, host: &mut End) -> boo
 }
 
 /// Opens a flow at the first port that no other flow, publication or socket of the host's has.
-#[inline(never)]
-fn open<T: Tables>(
+#[inline(always)]
+pub fn open<T: Tables>(
     tables: &mut T,
     parsed: &Parsed,
     network: u32,
     host: &mut End,
 ) -> Option<DropReason> {
     // An answer to nothing, or the end of nothing, opens nothing.
-    if parsed.is_echo_reply() || parsed.tcp_flags() & TCP_RST != 0 {
+    let flags = parsed.tcp_flags();
+    let answers = flags & (TCP_SYN | TCP_ACK) == TCP_SYN | TCP_ACK;
+    if parsed.is_echo_reply() || answers || flags & TCP_RST != 0 {
         return Some(DropReason::NoFlow);
     }
     for nth in 0..TRIES {
         host.port = candidate(parsed, nth);
         let key = masqueraded_flow(parsed.to(), *host, parsed.protocol);
-        if !is_free(tables, parsed, host, &key) {
+        if tables.is_taken(parsed, host, &key) {
             continue;
         }
         let failed = insert(tables, parsed, network, &key);
@@ -132,11 +134,12 @@ fn open<T: Tables>(
     Some(DropReason::PortsExhausted)
 }
 
-#[inline(never)]
-fn is_free<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End, key: &FlowKey) -> bool {
-    live(tables, key).is_none()
-        && publication(tables, host, parsed.protocol).is_none()
-        && !tables.is_host_socket(&parsed.to(), host, parsed.protocol)
+/// A flow, a publication or a socket of the host's has the host's end `host`, which is `key`'s.
+#[inline(always)]
+pub fn is_taken<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End, key: &FlowKey) -> bool {
+    live(tables, key).is_some()
+        || publication(tables, host, parsed.protocol).is_some()
+        || tables.is_host_socket(&parsed.to(), host, parsed.protocol)
 }
 
 #[inline(never)]

@@ -14,27 +14,34 @@ use crate::masquerade;
 use crate::parse::{Fragment, Headers, Parsed};
 use crate::publish;
 use crate::tables::{Opened, Tables};
-use crate::verdict::{Answer, Back, Delivery, DropReason, IcmpError, Routed, Translation, Verdict};
+use crate::verdict::{Answer, Back, DropReason, IcmpError, Orders, Routed, Ruling, Translation};
 
 /// A packet from outside: to a published port, or back to a container that opened the flow.
 /// None where it is neither.
 #[inline(always)]
-pub fn inbound<T: Tables>(tables: &mut T, parsed: &Parsed) -> Option<Verdict> {
+pub fn inbound<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) -> Option<Ruling> {
     if matches!(parsed.fragment, Fragment::Later) {
-        return fragment::inbound(tables, parsed);
+        return fragment::inbound(tables, parsed, orders);
     }
     if !parsed.has_ports() {
         return None;
     }
-    if let Some(published) = publication(tables, &parsed.to(), parsed.protocol).copied()
-        && let Some(verdict) = publish::inbound(tables, parsed, &published)
-    {
-        return Some(verdict);
+    if let Some(published) = publication(tables, &parsed.to(), parsed.protocol) {
+        orders.published = *published;
+        if let Some(ruling) = publish::inbound(tables, parsed, orders) {
+            return Some(ruling);
+        }
     }
-    let key = masqueraded_flow(parsed.from(), parsed.to(), parsed.protocol);
-    let place = live(tables, &key)?;
-    follow(tables, place, &key, parsed, Direction::Reply);
-    Some(deliver(tables, place, &key, parsed, Direction::Reply))
+    returning(tables, parsed, orders)
+}
+
+/// A packet of a flow that a container opened, back to it.
+#[inline(always)]
+fn returning<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) -> Option<Ruling> {
+    orders.key = masqueraded_flow(parsed.from(), parsed.to(), parsed.protocol);
+    let place = live(tables, &orders.key)?;
+    tables.follow(place, &orders.key, parsed, Direction::Reply);
+    Some(deliver(tables, place, parsed, Direction::Reply, orders))
 }
 
 /// Who masquerades a container's packets, and as what.
@@ -49,48 +56,58 @@ pub struct Origin {
 /// A packet on its way out from a container: the answer of a published port, or a flow of the
 /// container's own, which gets a host address where the network masquerades.
 #[inline(always)]
-pub fn outbound<T: Tables>(tables: &mut T, parsed: &Parsed, origin: &Origin) -> Verdict {
+pub fn outbound<T: Tables>(
+    tables: &mut T,
+    parsed: &Parsed,
+    origin: &Origin,
+    orders: &mut Orders,
+) -> Ruling {
     let Some(network) = tables.network(origin.network) else {
-        return Verdict::Drop(DropReason::UnknownNetwork);
+        return Ruling::Drop(DropReason::UnknownNetwork);
     };
     if network.flags & NETWORK_INTERNAL != 0 {
-        return Verdict::Drop(DropReason::Internal);
+        return Ruling::Drop(DropReason::Internal);
     }
     let mss = segment_limit(tables, network, parsed, origin.uplink);
     if matches!(parsed.fragment, Fragment::Later) {
-        return fragment::outbound(tables, parsed);
+        return fragment::outbound(tables, parsed, orders);
     }
     if !parsed.has_ports() {
-        return Verdict::Drop(DropReason::Protocol);
+        return Ruling::Drop(DropReason::Protocol);
     }
-    let mut translation = Translation { mss, ..Translation::default() };
-    if answer(tables, parsed, &mut translation) {
-        return Verdict::Translate(translation);
+    orders.translation = Translation { mss, ..Translation::NONE };
+    if answer(tables, parsed, &mut orders.translation) {
+        return Ruling::Translate;
     }
     let mut host = End { address: Address::UNSPECIFIED, port: [0; 2] };
     masquerade::source(tables, parsed, origin, &mut host.address);
     if host.address.is_unspecified() {
-        return Verdict::Drop(DropReason::NoSource);
+        return Ruling::Drop(DropReason::NoSource);
     }
     match masquerade::port(tables, parsed, origin.network, &mut host) {
         None => {
-            translation.source = Some(host);
-            Verdict::Translate(translation)
+            orders.translation.source = Some(host);
+            Ruling::Translate
         }
-        Some(DropReason::PortsExhausted) => exhausted(tables, parsed, origin.network),
-        Some(reason) => Verdict::Drop(reason),
+        Some(DropReason::PortsExhausted) => exhausted(tables, parsed, origin.network, orders),
+        Some(reason) => Ruling::Drop(reason),
     }
 }
 
 /// A container's ICMP error on its way out.
 #[inline(always)]
-pub fn outbound_error<T: Tables>(tables: &mut T, headers: &Headers, origin: &Origin) -> Verdict {
+pub fn outbound_error<T: Tables>(
+    tables: &mut T,
+    headers: &Headers,
+    origin: &Origin,
+    orders: &mut Orders,
+) -> Ruling {
     match tables.network(origin.network) {
-        None => Verdict::Drop(DropReason::UnknownNetwork),
+        None => Ruling::Drop(DropReason::UnknownNetwork),
         Some(network) if network.flags & NETWORK_INTERNAL != 0 => {
-            Verdict::Drop(DropReason::Internal)
+            Ruling::Drop(DropReason::Internal)
         }
-        Some(_) => error::outbound(tables, headers, origin),
+        Some(_) => error::outbound(tables, headers, origin, orders),
     }
 }
 
@@ -108,18 +125,19 @@ fn segment_limit<T: Tables>(tables: &T, network: &Network, parsed: &Parsed, upli
 
 /// No port is left for this remote end: the container is told (RFC 5508 REQ-8).
 #[inline(never)]
-fn exhausted<T: Tables>(tables: &T, parsed: &Parsed, number: u32) -> Verdict {
+fn exhausted<T: Tables>(tables: &T, parsed: &Parsed, number: u32, orders: &mut Orders) -> Ruling {
     let reason = DropReason::PortsExhausted;
     let owner = crate::abi::EndpointKey { address: parsed.source, network: number, pad: 0 };
     let (Some(endpoint), Some(network)) = (tables.endpoint(&owner), tables.network(number)) else {
-        return Verdict::Drop(reason);
+        return Ruling::Drop(reason);
     };
     let source = if parsed.is_v4() { network.gateway4 } else { network.gateway6 };
     if source.is_unspecified() {
-        return Verdict::Drop(reason);
+        return Ruling::Drop(reason);
     }
     let back = Back::Container(endpoint.ifindex, network.mac, endpoint.mac);
-    Verdict::Answer(Answer { error: IcmpError::Prohibited, source, back, reason })
+    orders.answer = Answer { error: IcmpError::Prohibited, source, back, reason };
+    Ruling::Answer
 }
 
 /// Follows the answer of a published port, and gives the ends that its client knows. Nothing is
@@ -133,7 +151,7 @@ fn answer<T: Tables>(tables: &mut T, parsed: &Parsed, translation: &mut Translat
     let Some(place) = live(tables, &key) else {
         return false;
     };
-    follow(tables, place, &key, parsed, Direction::Reply);
+    tables.follow(place, &key, parsed, Direction::Reply);
     if matches!(parsed.fragment, Fragment::First) {
         fragment::remember(tables, parsed, &key, Direction::Reply);
     }
@@ -185,6 +203,12 @@ pub fn publication<'a, T: Tables>(
 #[inline(always)]
 pub(crate) fn live<T: Tables>(tables: &mut T, key: &FlowKey) -> Option<T::Place> {
     let place = tables.find(key)?;
+    tables.is_alive(place, key).then_some(place)
+}
+
+/// A flow has neither expired nor lost its owner; what is left of one that has is removed.
+#[inline(always)]
+pub fn is_alive<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) -> bool {
     let flow = tables.flow(place);
     let age = tables.now().saturating_sub(flow.last_seen);
     let times = match tables.config() {
@@ -193,11 +217,11 @@ pub(crate) fn live<T: Tables>(tables: &mut T, key: &FlowKey) -> Option<T::Place>
     };
     let expired = age > timeout(times, State::from_number(flow.state), key);
     if !expired && tables.generation(flow.slot) == flow.generation {
-        return Some(place);
+        return true;
     }
     let network = flow.network;
     forget(tables, key, network);
-    None
+    false
 }
 
 /// Removes a flow, and counts it out of its network's established ones.
@@ -236,7 +260,7 @@ pub(crate) fn enter<T: Tables>(tables: &mut T, key: &FlowKey, flow: &Flow) -> Op
 /// Brings a flow's record up to date with a packet of it. Two processors may do so at once: the
 /// worst case is a state or time that lags by one packet.
 #[inline(always)]
-pub(crate) fn follow<T: Tables>(
+pub fn follow<T: Tables>(
     tables: &mut T,
     place: T::Place,
     key: &FlowKey,
@@ -283,15 +307,19 @@ fn establish<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) {
             return;
         }
     }
-    let name = name(tables.flow(place), key);
+    establish_name(tables, place, key);
     if !tables.establish(key) {
         return;
     }
-    if let Some(name) = name {
-        tables.establish(&name);
-    }
     if let Some(usage) = tables.usage(network) {
         usage.established = usage.established.wrapping_add(1);
+    }
+}
+
+#[inline(never)]
+fn establish_name<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) {
+    if let Some(name) = name(tables.flow(place), key) {
+        tables.establish(&name);
     }
 }
 
@@ -338,57 +366,68 @@ pub(crate) fn ends(flow: &Flow, key: &FlowKey, direction: Direction, to: &mut Tr
         }
         (true, Direction::Reply) => {
             to.source = Some(flow.peer_end());
-            to.destination = flow.client_end();
+            if flow.client != Address::UNSPECIFIED {
+                to.destination = Some(End { address: flow.client, port: flow.client_port });
+            }
         }
     }
 }
 
-/// Into the container that the flow belongs to, addressed to its own end.
+/// Into the container that the flow of the orders' key belongs to, addressed to its own end.
 #[inline(always)]
 pub(crate) fn deliver<T: Tables>(
     tables: &mut T,
     place: T::Place,
-    key: &FlowKey,
     parsed: &Parsed,
     direction: Direction,
-) -> Verdict {
+    orders: &mut Orders,
+) -> Ruling {
     if matches!(parsed.fragment, Fragment::First) {
-        fragment::remember(tables, parsed, key, direction);
+        fragment::remember(tables, parsed, &orders.key, direction);
     }
     let flow = tables.flow(place);
     if parsed.hops <= 1 {
-        return expired(parsed);
+        return expired(parsed, orders);
     }
     if parsed.length > flow.mtu && parsed.whole && flow.mtu != 0 {
-        return too_big(parsed, flow.mtu);
+        return too_big(parsed, flow.mtu, orders);
     }
-    let mut translation = Translation::default();
-    ends(flow, key, direction, &mut translation);
-    let (ifindex, mac) = (flow.ifindex, flow.mac);
-    let routed = Some(Routed { mac: flow.gateway_mac, translation });
-    Verdict::Deliver(Delivery { ifindex, mac, routed })
+    route(orders, (flow.ifindex, flow.mac), flow.gateway_mac);
+    if let Some(routed) = &mut orders.delivery.routed {
+        ends(flow, &orders.key, direction, &mut routed.translation);
+    }
+    Ruling::Deliver
+}
+
+/// Into the container behind a device, from its gateway; nothing is translated yet. Written where it
+/// stays: a copy would be half empty on its way.
+#[inline(always)]
+pub(crate) fn route(orders: &mut Orders, (ifindex, mac): (u32, [u8; 6]), gateway: [u8; 6]) {
+    orders.delivery.ifindex = ifindex;
+    orders.delivery.mac = mac;
+    orders.delivery.routed = Some(Routed { mac: gateway, translation: Translation::NONE });
 }
 
 /// The sender learns that its packet's hops are used up (RFC 1812 4.3.2.4).
 #[inline(always)]
-pub(crate) fn expired(parsed: &Parsed) -> Verdict {
-    back(parsed, IcmpError::TimeExceeded, DropReason::HopLimit)
+pub(crate) fn expired(parsed: &Parsed, orders: &mut Orders) -> Ruling {
+    back(parsed, IcmpError::TimeExceeded, DropReason::HopLimit, orders)
 }
 
 /// The sender learns how large a packet may be (RFC 1191, RFC 8201).
 #[inline(always)]
-pub(crate) fn too_big(parsed: &Parsed, mtu: u16) -> Verdict {
-    back(parsed, IcmpError::TooBig(mtu), DropReason::TooBig)
+pub(crate) fn too_big(parsed: &Parsed, mtu: u16, orders: &mut Orders) -> Ruling {
+    back(parsed, IcmpError::TooBig(mtu), DropReason::TooBig, orders)
 }
 
 /// No error answers an error (RFC 1122 3.2.2), nor a later fragment.
 #[inline(always)]
-fn back(parsed: &Parsed, error: IcmpError, reason: DropReason) -> Verdict {
+fn back(parsed: &Parsed, error: IcmpError, reason: DropReason, orders: &mut Orders) -> Ruling {
     if parsed.quotes || matches!(parsed.fragment, Fragment::Later) {
-        return Verdict::Drop(reason);
+        return Ruling::Drop(reason);
     }
-    let answer = Answer { error, source: parsed.destination, back: Back::Sender, reason };
-    Verdict::Answer(answer)
+    orders.answer = Answer { error, source: parsed.destination, back: Back::Sender, reason };
+    Ruling::Answer
 }
 
 /// A network's packets leave with an address of the host's.

@@ -1,5 +1,6 @@
 //! The one way to reach packet bytes: implemented by the XDP and TC contexts and by `[u8]`.
 
+use crate::crc;
 use crate::wire::{self, Header};
 
 /// A packet whose bytes can be read as headers, with every bound checked.
@@ -25,6 +26,10 @@ pub trait Packet {
 pub trait PacketMut: Packet {
     /// Writes `header` at `offset` bytes from the start; none where it does not fit.
     fn set_header<H: Header>(&mut self, offset: usize, header: H) -> Option<()>;
+    /// [`crc::multiply`], or a function that does the same.
+    fn multiply(&self, one: u32, other: u32) -> u32 {
+        crc::multiply(one, other)
+    }
 }
 
 impl Packet for [u8] {

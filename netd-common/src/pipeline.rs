@@ -10,7 +10,7 @@ use crate::packet::Packet;
 use crate::parse::{self, Headers, Skip};
 use crate::policy;
 use crate::tables::Tables;
-use crate::verdict::{DropReason, Verdict};
+use crate::verdict::{DropReason, Orders, Ruling};
 use crate::wire::{ETH_ARP, EthHdr, Header};
 
 /// Who sent a packet: a container that is who it says.
@@ -27,7 +27,7 @@ pub struct Sender {
 }
 
 /// All that a container sends, as it enters the host by the veth `ifindex`; `tagged` says that the
-/// frame carries a VLAN tag outside its bytes. An error is a verdict that needs no more; otherwise
+/// frame carries a VLAN tag outside its bytes. An error is a ruling that needs no more; otherwise
 /// the headers are in `headers`, which were empty.
 #[inline(always)]
 pub fn inspect_sent<P: Packet + ?Sized, T: Tables>(
@@ -36,25 +36,25 @@ pub fn inspect_sent<P: Packet + ?Sized, T: Tables>(
     ifindex: u32,
     tagged: bool,
     headers: &mut Headers,
-) -> Result<Sender, Verdict> {
-    let device = tables.device(ifindex).ok_or(Verdict::Drop(DropReason::UnknownDevice))?;
+) -> Result<Sender, Ruling> {
+    let device = tables.device(ifindex).ok_or(Ruling::Drop(DropReason::UnknownDevice))?;
     if tagged {
-        return Err(Verdict::Drop(DropReason::Vlan));
+        return Err(Ruling::Drop(DropReason::Vlan));
     }
-    let eth = packet.header::<EthHdr>(0).ok_or(Verdict::Drop(DropReason::Malformed))?;
-    policy::frame(device, &eth).map_err(Verdict::Drop)?;
+    let eth = packet.header::<EthHdr>(0).ok_or(Ruling::Drop(DropReason::Malformed))?;
+    policy::frame(device, &eth).map_err(Ruling::Drop)?;
     if eth.ether_type == ETH_ARP {
-        policy::arp(packet, tables, device).map_err(Verdict::Drop)?;
-        return Err(Verdict::Pass);
+        policy::arp(packet, tables, device).map_err(Ruling::Drop)?;
+        return Err(Ruling::Pass);
     }
     if let Some(skip) = parse::parse_headers(packet, eth.ether_type, EthHdr::LEN, headers) {
         return Err(refused(skip));
     }
     let parsed = &headers.parsed;
-    policy::source(tables, device, parsed).map_err(Verdict::Drop)?;
-    policy::role(packet, tables, device, parsed).map_err(Verdict::Drop)?;
+    policy::source(tables, device, parsed).map_err(Ruling::Drop)?;
+    policy::role(packet, tables, device, parsed).map_err(Ruling::Drop)?;
     if parsed.destination.is_multicast() {
-        return Err(Verdict::Pass);
+        return Err(Ruling::Pass);
     }
     Ok(Sender {
         network: device.network,
@@ -64,29 +64,50 @@ pub fn inspect_sent<P: Packet + ?Sized, T: Tables>(
     })
 }
 
-/// Where a container's packet goes.
+/// Where a container's ICMP error goes that is about what it got from a container, or from itself,
+/// by a published port; none where it is about something else, and goes where any packet would.
 #[inline(always)]
-pub fn from_container<T: Tables>(tables: &mut T, sender: &Sender, headers: &Headers) -> Verdict {
+pub fn error_from_container<T: Tables>(
+    tables: &mut T,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Option<Ruling> {
+    if headers.parsed.quotes { error::between(tables, headers, orders) } else { None }
+}
+
+/// Where a container's packet goes that is no [error of that kind](error_from_container); none where
+/// it goes [to an address of the host's](to_host).
+#[inline(always)]
+pub fn from_container<T: Tables>(
+    tables: &mut T,
+    sender: &Sender,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Option<Ruling> {
     // Only a container that others came to by a published port has answers to be looked for.
     if tables.is_hairpinned(sender.container)
-        && let Some(verdict) = answering(tables, headers)
+        && !headers.parsed.quotes
+        && let Some(ruling) = hairpin::answer(tables, &headers.parsed, orders)
     {
-        return verdict;
+        return Some(ruling);
     }
-    match forward::same_network(tables, sender, &headers.parsed) {
-        Some(verdict) => verdict,
+    match forward::same_network(tables, sender, &headers.parsed, orders) {
+        Some(ruling) => Some(ruling),
         // The subnet's own broadcast address: the bridge floods it, container_in lets it in.
-        None if sender.flooded && is_own_subnet(tables, sender, headers) => Verdict::Pass,
-        None => forward::elsewhere(tables, sender, headers),
+        None if sender.flooded && is_own_subnet(tables, sender, headers) => Some(Ruling::Pass),
+        None => forward::elsewhere(tables, sender, headers, orders),
     }
 }
 
-#[inline(never)]
-fn answering<T: Tables>(tables: &mut T, headers: &Headers) -> Option<Verdict> {
-    if headers.parsed.quotes {
-        return error::between(tables, headers);
-    }
-    hairpin::answer(tables, &headers.parsed)
+/// A container's packet to an address of the host's.
+#[inline(always)]
+pub fn to_host<T: Tables>(
+    tables: &mut T,
+    sender: &Sender,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Ruling {
+    forward::to_host(tables, sender, headers, orders)
 }
 
 #[inline(always)]
@@ -102,38 +123,38 @@ pub fn to_container<P: Packet + ?Sized, T: Tables>(
     tables: &T,
     ifindex: u32,
     ingress: u32,
-) -> Verdict {
+) -> Ruling {
     let Some(device) = tables.device(ifindex) else {
-        return Verdict::Drop(DropReason::UnknownDevice);
+        return Ruling::Drop(DropReason::UnknownDevice);
     };
     // The host's own, or an error that netd sent back for what the container itself sent.
     if ingress == 0 || ingress == ifindex {
-        return Verdict::Pass;
+        return Ruling::Pass;
     }
     // Not from a container's veth: from a wire, or routed by the kernel from another bridge.
     let Some(sender) = tables.device(ingress) else {
-        return Verdict::Drop(DropReason::Unsolicited);
+        return Ruling::Drop(DropReason::Unsolicited);
     };
     if sender.network != device.network {
-        return Verdict::Drop(DropReason::Isolated);
+        return Ruling::Drop(DropReason::Isolated);
     }
     if device.flags & DEVICE_NO_ICC == 0 {
-        return Verdict::Pass;
+        return Ruling::Pass;
     }
     let Some(eth) = packet.header::<EthHdr>(0) else {
-        return Verdict::Drop(DropReason::Malformed);
+        return Ruling::Drop(DropReason::Malformed);
     };
     if eth.ether_type == ETH_ARP {
-        return Verdict::Pass;
+        return Ruling::Pass;
     }
     match parse::parse(packet, eth.ether_type, EthHdr::LEN) {
-        Ok(parsed) if policy::is_neighbour_discovery(&parsed) => Verdict::Pass,
-        _ => Verdict::Drop(DropReason::IccOff),
+        Ok(parsed) if policy::is_neighbour_discovery(&parsed) => Ruling::Pass,
+        _ => Ruling::Drop(DropReason::IccOff),
     }
 }
 
 /// What enters by the uplink `ifindex`; `ether_type` is the frame's protocol. `foreign` says that the
-/// frame is for a VLAN device above this one, or for another machine. An error is a verdict that
+/// frame is for a VLAN device above this one, or for another machine. An error is a ruling that
 /// needs no more; otherwise the headers are in `headers`, which were empty.
 #[inline(always)]
 pub fn inspect_arriving<P: Packet + ?Sized, T: Tables>(
@@ -143,45 +164,56 @@ pub fn inspect_arriving<P: Packet + ?Sized, T: Tables>(
     ether_type: [u8; 2],
     foreign: bool,
     headers: &mut Headers,
-) -> Result<(), Verdict> {
+) -> Result<(), Ruling> {
     if foreign {
-        return Err(Verdict::Pass);
+        return Err(Ruling::Pass);
     }
     let header = link_header(tables.uplink(ifindex));
     let skip = parse::parse_headers(packet, ether_type, header, headers);
     let parsed = &headers.parsed;
     if skip.is_some() || parsed.destination.is_multicast() {
-        return Err(Verdict::Pass);
+        return Err(Ruling::Pass);
     }
     // Nothing that only the host itself would use comes in by a wire, and nothing comes from a
     // group or from nobody (RFC 1122 3.2.1.3).
     let (from, to) = (&parsed.source, &parsed.destination);
     if from.is_loopback() || to.is_loopback() || from.is_multicast() || from.is_unspecified() {
-        return Err(Verdict::Drop(DropReason::Martian));
+        return Err(Ruling::Drop(DropReason::Martian));
     }
     Ok(())
 }
 
-/// Where a packet from outside goes.
+/// Where an ICMP error from outside goes that is about what left the host translated; none where it
+/// is about something else, and goes where any packet would.
 #[inline(always)]
-pub fn from_uplink<T: Tables>(tables: &mut T, headers: &Headers) -> Verdict {
+pub fn error_from_uplink<T: Tables>(
+    tables: &mut T,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Option<Ruling> {
+    if headers.parsed.quotes { error::inbound(tables, headers, orders) } else { None }
+}
+
+/// Where a packet from outside goes that is no [error of that kind](error_from_uplink).
+#[inline(always)]
+pub fn from_uplink<T: Tables>(tables: &mut T, headers: &Headers, orders: &mut Orders) -> Ruling {
     let parsed = &headers.parsed;
-    let known =
-        if parsed.quotes { error::inbound(tables, headers) } else { nat::inbound(tables, parsed) };
-    if let Some(verdict) = known {
-        return verdict;
+    if !parsed.quotes
+        && let Some(ruling) = nat::inbound(tables, parsed, orders)
+    {
+        return ruling;
     }
     if tables.subnet(&parsed.source).is_some() {
-        return Verdict::Drop(DropReason::SpoofedAddress);
+        return Ruling::Drop(DropReason::SpoofedAddress);
     }
     if tables.subnet(&parsed.destination).is_some() {
-        return Verdict::Drop(DropReason::Unsolicited);
+        return Ruling::Drop(DropReason::Unsolicited);
     }
-    Verdict::Pass
+    Ruling::Pass
 }
 
 /// What leaves by the uplink `ifindex`. `ingress` is the device that the packet entered the host
-/// by, 0 where the host made it. An error is a verdict that needs no more; otherwise the headers are
+/// by, 0 where the host made it. An error is a ruling that needs no more; otherwise the headers are
 /// in `headers`, which were empty.
 #[inline(always)]
 pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
@@ -191,9 +223,9 @@ pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
     ingress: u32,
     ether_type: [u8; 2],
     headers: &mut Headers,
-) -> Result<Origin, Verdict> {
+) -> Result<Origin, Ruling> {
     if ingress == 0 {
-        return Err(Verdict::Pass);
+        return Err(Ruling::Pass);
     }
     let uplink = tables.uplink(ifindex);
     let skip = parse::parse_headers(packet, ether_type, link_header(uplink), headers);
@@ -201,35 +233,40 @@ pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
     match skip {
         None => {}
         // No container's: the frames of a device that is stacked on this one.
-        Some(Skip::NotIp) => return Err(Verdict::Pass),
+        Some(Skip::NotIp) => return Err(Ruling::Pass),
         Some(skip) => return Err(stranger(tables, ingress, refused(skip))),
     }
     let Some(network) = tables.subnet(&parsed.source) else {
         // With the host's own source it was masqueraded on a device that is stacked on this one.
         if tables.is_local(&parsed.source) {
-            return Err(Verdict::Pass);
+            return Err(Ruling::Pass);
         }
-        return Err(stranger(tables, ingress, Verdict::Drop(DropReason::SpoofedAddress)));
+        return Err(stranger(tables, ingress, Ruling::Drop(DropReason::SpoofedAddress)));
     };
     if uplink.is_none() {
-        return Err(Verdict::Drop(DropReason::UnknownDevice));
+        return Err(Ruling::Drop(DropReason::UnknownDevice));
     }
     Ok(Origin { network, uplink: ifindex })
 }
 
 /// How a container's packet leaves.
 #[inline(always)]
-pub fn to_uplink<T: Tables>(tables: &mut T, headers: &Headers, origin: &Origin) -> Verdict {
+pub fn to_uplink<T: Tables>(
+    tables: &mut T,
+    headers: &Headers,
+    origin: &Origin,
+    orders: &mut Orders,
+) -> Ruling {
     if headers.parsed.quotes {
-        return nat::outbound_error(tables, headers, origin);
+        return nat::outbound_error(tables, headers, origin, orders);
     }
-    nat::outbound(tables, &headers.parsed, origin)
+    nat::outbound(tables, &headers.parsed, origin, orders)
 }
 
 /// A packet without a container's address: a container's own is refused, any other is none of ours.
 #[inline(always)]
-fn stranger<T: Tables>(tables: &T, ingress: u32, refusal: Verdict) -> Verdict {
-    if tables.device(ingress).is_some() { refusal } else { Verdict::Pass }
+fn stranger<T: Tables>(tables: &T, ingress: u32, refusal: Ruling) -> Ruling {
+    if tables.device(ingress).is_some() { refusal } else { Ruling::Pass }
 }
 
 /// Bytes before the IP header on this uplink: none on layer-3 devices.
@@ -242,8 +279,8 @@ fn link_header(uplink: Option<&Uplink>) -> usize {
 }
 
 #[inline(always)]
-const fn refused(skip: Skip) -> Verdict {
-    Verdict::Drop(match skip {
+const fn refused(skip: Skip) -> Ruling {
+    Ruling::Drop(match skip {
         Skip::NotIp => DropReason::EtherType,
         Skip::Malformed => DropReason::Malformed,
         Skip::ExtensionHeader => DropReason::ExtensionHeader,

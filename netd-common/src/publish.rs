@@ -6,10 +6,10 @@ use crate::address::Address;
 use crate::conntrack::{Direction, SCTP_INIT, begin};
 use crate::flow::{moved, published_flow};
 use crate::masquerade::candidate;
-use crate::nat::{deliver, enter, follow, live};
+use crate::nat::{deliver, enter, live};
 use crate::parse::{Parsed, SCTP, TCP, TCP_ACK, TCP_RST, TCP_SYN};
 use crate::tables::{Opened, Tables};
-use crate::verdict::{DropReason, Verdict};
+use crate::verdict::{DropReason, Orders, Ruling};
 
 /// Follows or opens the flow of a packet from outside to a published port. None where the packet is
 /// not one of a publication's: the families differ, or it is in the middle of something else.
@@ -17,33 +17,59 @@ use crate::verdict::{DropReason, Verdict};
 pub(crate) fn inbound<T: Tables>(
     tables: &mut T,
     parsed: &Parsed,
-    published: &Published,
-) -> Option<Verdict> {
+    orders: &mut Orders,
+) -> Option<Ruling> {
+    let published = &orders.published;
     // A link-local client could not be answered: its address means another host on each link.
     if published.address.is_v4() != parsed.is_v4() || parsed.source.is_link_local_v6() {
         return None;
     }
-    let mut key =
-        published_flow(parsed.from(), published.inner(parsed.destination_port), parsed.protocol);
-    match reach(tables, parsed, published, &mut key, true) {
-        Opening::Open => Some(pass_on(tables, parsed, &key)),
+    let inner = published.inner(parsed.destination_port);
+    orders.key = published_flow(parsed.from(), inner, parsed.protocol);
+    match reach(tables, parsed, orders, true) {
+        Opening::Open => Some(pass_on(tables, parsed, orders)),
         Opening::NotOurs => None,
-        Opening::Refused(reason) => Some(Verdict::Drop(reason)),
+        Opening::Refused(reason) => Some(Ruling::Drop(reason)),
     }
 }
 
-/// Follows an open flow towards the container.
+/// Follows an open flow, the orders' key's, towards the container.
 #[inline(always)]
-pub(crate) fn pass_on<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) -> Verdict {
-    let Some(place) = tables.find(key) else {
-        return Verdict::Drop(DropReason::TableFull);
+pub(crate) fn pass_on<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) -> Ruling {
+    let Some(place) = tables.find(&orders.key) else {
+        return Ruling::Drop(DropReason::TableFull);
     };
-    follow(tables, place, key, parsed, Direction::Original);
-    deliver(tables, place, key, parsed, Direction::Original)
+    tables.follow(place, &orders.key, parsed, Direction::Original);
+    deliver(tables, place, parsed, Direction::Original, orders)
+}
+
+impl Opening {
+    /// As one number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Open => 0,
+            Self::NotOurs => 1,
+            Self::Refused(reason) => 2 + reason as u32,
+        }
+    }
+
+    /// From that number; none that [`Opening::number`] does not give is taken for an open flow.
+    #[inline(always)]
+    #[must_use]
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Open,
+            1 => Self::NotOurs,
+            more => Self::Refused(DropReason::of_kernel(more - 2)),
+        }
+    }
 }
 
 /// What became of a packet's flow. One byte, so that a BPF function can return it.
-pub(crate) enum Opening {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
     /// It is in the table, under the key as it is now.
     Open,
     /// The packet belongs to a flow that a container or the host itself opened from this port, or to
@@ -54,8 +80,9 @@ pub(crate) enum Opening {
 }
 
 /// What a key is to a packet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Place {
     /// Its own flow's.
     Own,
     /// Another flow's.
@@ -64,26 +91,27 @@ enum Place {
     Free,
 }
 
-/// Finds or opens the flow of a packet to a published port. `key` has the client as the container
-/// is to know it, and gets another port where that is somebody else's; `outside` says that the
-/// packet came in by a wire.
+/// Finds or opens the flow of a packet to the orders' publication. Their key has the client as the
+/// container is to know it, and gets another port where that is somebody else's; `outside` says that
+/// the packet came in by a wire.
 #[inline(always)]
 pub(crate) fn reach<T: Tables>(
     tables: &mut T,
     parsed: &Parsed,
-    published: &Published,
-    key: &mut FlowKey,
+    orders: &mut Orders,
     outside: bool,
 ) -> Opening {
+    let Orders { published, key, .. } = orders;
     match look(tables, parsed, key) {
         Place::Own => Opening::Open,
-        Place::Free => open(tables, parsed, published, key, outside),
-        Place::Taken => displaced(tables, parsed, published, key, outside),
+        Place::Free => tables.open_inwards(parsed, published, key, outside),
+        Place::Taken => tables.displace(parsed, published, key, outside),
     }
 }
 
-#[inline(never)]
-fn look<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) -> Place {
+/// What a key is to a packet.
+#[inline(always)]
+pub fn look<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) -> Place {
     let Some(place) = live(tables, key) else { return Place::Free };
     let flow = tables.flow(place);
     let called = flow.peer == parsed.destination && flow.peer_port == parsed.destination_port;
@@ -96,8 +124,8 @@ fn look<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) -> Place {
 
 /// The same client port, by another host port to the same container port: the container gets to
 /// know the client by another one, or the answers could not be told apart.
-#[inline(never)]
-fn displaced<T: Tables>(
+#[inline(always)]
+pub fn displaced<T: Tables>(
     tables: &mut T,
     parsed: &Parsed,
     published: &Published,
@@ -107,14 +135,14 @@ fn displaced<T: Tables>(
     let name = moved(parsed.to(), parsed.from(), parsed.protocol);
     if let Some(place) = live(tables, &name) {
         key.remote_port = tables.flow(place).peer_port;
-        if look(tables, parsed, key) == Place::Own {
+        if tables.look(parsed, key) == Place::Own {
             return Opening::Open;
         }
     }
     for nth in 1..TRIES {
         key.remote_port = candidate(parsed, nth);
-        if look(tables, parsed, key) == Place::Free {
-            let opening = open(tables, parsed, published, key, outside);
+        if tables.look(parsed, key) == Place::Free {
+            let opening = tables.open_inwards(parsed, published, key, outside);
             if matches!(opening, Opening::Open) {
                 remember(tables, key, &name);
             }
@@ -149,14 +177,15 @@ pub(crate) fn remember<T: Tables>(tables: &mut T, key: &FlowKey, name: &FlowKey)
     let _ = tables.open(name, &entry, false);
 }
 
-/// Opens the flow of a first packet.
-#[inline(never)]
-fn open<T: Tables>(
+/// Opens the flow of a first packet; `flow` is room for its record.
+#[inline(always)]
+pub fn open<T: Tables>(
     tables: &mut T,
     parsed: &Parsed,
     published: &Published,
     key: &FlowKey,
     outside: bool,
+    flow: &mut Flow,
 ) -> Opening {
     // What only a container or the host itself may be called comes in by no wire.
     if outside && (tables.subnet(&parsed.source).is_some() || tables.is_local(&parsed.source)) {
@@ -176,23 +205,21 @@ fn open<T: Tables>(
         return Opening::Refused(DropReason::UnknownNetwork);
     };
     let other = key.remote != parsed.source || key.remote_port != parsed.source_port;
-    let mut flow = Flow {
-        last_seen: tables.now(),
-        peer: parsed.destination,
-        client: if other { parsed.source } else { Address::UNSPECIFIED },
-        client_port: if other { parsed.source_port } else { [0; 2] },
-        ifindex: endpoint.ifindex,
-        slot: published.slot,
-        generation: tables.generation(published.slot),
-        network: published.network,
-        peer_port: parsed.destination_port,
-        mac: endpoint.mac,
-        gateway_mac: network.mac,
-        mtu: network.mtu,
-        ..Flow::default()
-    };
-    begin(&mut flow, parsed);
-    match enter(tables, key, &flow) {
+    // Field by field: a whole record on the way would need the stack that BPF does not have.
+    flow.last_seen = tables.now();
+    flow.peer = parsed.destination;
+    flow.peer_port = parsed.destination_port;
+    flow.client = if other { parsed.source } else { Address::UNSPECIFIED };
+    flow.client_port = if other { parsed.source_port } else { [0; 2] };
+    flow.ifindex = endpoint.ifindex;
+    flow.slot = published.slot;
+    flow.generation = tables.generation(published.slot);
+    flow.network = published.network;
+    flow.mac = endpoint.mac;
+    flow.gateway_mac = network.mac;
+    flow.mtu = network.mtu;
+    begin(flow, parsed);
+    match enter(tables, key, flow) {
         Opened::New | Opened::Exists => Opening::Open,
         Opened::Full => Opening::Refused(DropReason::TableFull),
     }

@@ -244,6 +244,8 @@ pub fn sctp_port<P: PacketMut + ?Sized>(
     let Bytes(check) = packet.far_header::<Bytes<4>>(edit.check_at)?;
     let length = u32::from(parsed.length) - u32::from(parsed.l4 - parsed.l3);
     let words = (u32::from_ne_bytes(old), u32::from_ne_bytes(new));
-    let check = crc::replace(u32::from_le_bytes(check), words.0, words.1, length);
+    let check = u32::from_le_bytes(check);
+    let multiply = |one, other| packet.multiply(one, other);
+    let check = crc::replace(check, words.0, words.1, length, multiply);
     packet.set_header(edit.check_at, Bytes(check.to_le_bytes()))
 }

@@ -8,7 +8,11 @@ use crate::abi::{
 use crate::address::Address;
 use crate::conntrack::{Direction, State};
 use crate::flow::End;
-use crate::verdict::Hop;
+use crate::masquerade;
+use crate::nat;
+use crate::parse::Parsed;
+use crate::publish::{self, Opening, Place as FlowPlace};
+use crate::verdict::{DropReason, Hop};
 
 /// What the logic may ask and change. A reference is into a table that others write at the same
 /// time: what is read through it may be of two moments, never of two entries.
@@ -75,6 +79,68 @@ pub trait Tables {
     fn fragment(&self, key: &FragmentKey) -> Option<&FragmentEntry>;
     /// Remembers a first fragment's.
     fn note_fragment(&mut self, key: &FragmentKey, entry: &FragmentEntry);
+
+    /// [`nat::is_alive`], or a function that does the same: the kernel's is verified on its own.
+    fn is_alive(&mut self, place: Self::Place, key: &FlowKey) -> bool
+    where
+        Self: Sized,
+    {
+        nat::is_alive(self, place, key)
+    }
+    /// [`nat::follow`], likewise.
+    fn follow(&mut self, place: Self::Place, key: &FlowKey, parsed: &Parsed, direction: Direction)
+    where
+        Self: Sized,
+    {
+        nat::follow(self, place, key, parsed, direction);
+    }
+    /// [`masquerade::open`], likewise.
+    fn open_outwards(&mut self, parsed: &Parsed, network: u32, host: &mut End) -> Option<DropReason>
+    where
+        Self: Sized,
+    {
+        masquerade::open(self, parsed, network, host)
+    }
+    /// [`masquerade::is_taken`], likewise.
+    fn is_taken(&mut self, parsed: &Parsed, host: &End, key: &FlowKey) -> bool
+    where
+        Self: Sized,
+    {
+        masquerade::is_taken(self, parsed, host, key)
+    }
+    /// [`publish::look`], likewise.
+    fn look(&mut self, parsed: &Parsed, key: &FlowKey) -> FlowPlace
+    where
+        Self: Sized,
+    {
+        publish::look(self, parsed, key)
+    }
+    /// [`publish::open`], likewise.
+    fn open_inwards(
+        &mut self,
+        parsed: &Parsed,
+        published: &Published,
+        key: &FlowKey,
+        outside: bool,
+    ) -> Opening
+    where
+        Self: Sized,
+    {
+        publish::open(self, parsed, published, key, outside, &mut Flow::default())
+    }
+    /// [`publish::displaced`], likewise.
+    fn displace(
+        &mut self,
+        parsed: &Parsed,
+        published: &Published,
+        key: &mut FlowKey,
+        outside: bool,
+    ) -> Opening
+    where
+        Self: Sized,
+    {
+        publish::displaced(self, parsed, published, key, outside)
+    }
 }
 
 /// What became of a new flow.

@@ -1,5 +1,6 @@
 //! What the logic decides: plain data that the glue acts on.
 
+use crate::abi::{FlowKey, Published};
 use crate::address::Address;
 use crate::flow::End;
 
@@ -19,6 +20,96 @@ pub enum Verdict {
     Translate(Translation),
     /// It ends here, counted, and its sender is told.
     Answer(Answer),
+}
+
+/// A verdict in one byte, whose details are in [`Orders`]: what the logic hands around. BPF's
+/// verifier refuses values that are only half there, as those of a larger enum are where two paths
+/// meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Ruling {
+    /// See [`Verdict::Pass`].
+    Pass,
+    /// See [`Verdict::Drop`].
+    Drop(DropReason),
+    /// See [`Verdict::Deliver`].
+    Deliver,
+    /// See [`Verdict::Route`].
+    Route,
+    /// See [`Verdict::Translate`].
+    Translate,
+    /// See [`Verdict::Answer`].
+    Answer,
+}
+
+const _: () = assert!(size_of::<Ruling>() == 1);
+
+/// The details of a [`Ruling`]: each is valid where the ruling says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Orders {
+    /// Of [`Ruling::Deliver`].
+    pub delivery: Delivery,
+    /// Of [`Ruling::Route`].
+    pub hop: Hop,
+    /// Of [`Ruling::Translate`].
+    pub translation: Translation,
+    /// Of [`Ruling::Answer`].
+    pub answer: Answer,
+    /// The flow that it is about, while it is looked for.
+    pub key: FlowKey,
+    /// What may say where it is.
+    pub name: FlowKey,
+    /// The publication that leads to it.
+    pub published: Published,
+}
+
+const NOBODY: FlowKey = FlowKey {
+    remote: Address::UNSPECIFIED,
+    local: Address::UNSPECIFIED,
+    remote_port: [0; 2],
+    local_port: [0; 2],
+    protocol: 0,
+    kind: 0,
+    pad: [0; 2],
+};
+
+impl Orders {
+    /// No order at all.
+    pub const NONE: Self = Self {
+        delivery: Delivery { ifindex: 0, mac: [0; 6], routed: None },
+        hop: Hop { ifindex: 0, next: Address::UNSPECIFIED },
+        translation: Translation::NONE,
+        answer: Answer {
+            error: IcmpError::TimeExceeded,
+            source: Address::UNSPECIFIED,
+            back: Back::Sender,
+            reason: DropReason::HopLimit,
+        },
+        key: NOBODY,
+        name: NOBODY,
+        published: Published {
+            address: Address::UNSPECIFIED,
+            network: 0,
+            container: 0,
+            slot: 0,
+            port: [0; 2],
+            first: [0; 2],
+            clients: 0,
+            pad: 0,
+        },
+    };
+
+    /// The whole verdict.
+    pub const fn verdict(&self, ruling: Ruling) -> Verdict {
+        match ruling {
+            Ruling::Pass => Verdict::Pass,
+            Ruling::Drop(reason) => Verdict::Drop(reason),
+            Ruling::Deliver => Verdict::Deliver(self.delivery),
+            Ruling::Route => Verdict::Route(self.hop),
+            Ruling::Translate => Verdict::Translate(self.translation),
+            Ruling::Answer => Verdict::Answer(self.answer),
+        }
+    }
 }
 
 /// The way into a container.
@@ -61,6 +152,11 @@ pub struct Translation {
     pub destination: Option<End>,
     /// Largest segment that a SYN may announce, in bytes; 0 leaves it.
     pub mss: u16,
+}
+
+impl Translation {
+    /// Every end stays.
+    pub const NONE: Self = Self { source: None, destination: None, mss: 0 };
 }
 
 /// An ICMP error in place of a packet, back to who sent it.
@@ -237,6 +333,21 @@ reasons! {
 }
 
 impl DropReason {
+    /// The reason with this number, for those that opening a flow may give.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of_kernel(number: u32) -> Self {
+        match number {
+            7 => Self::SpoofedAddress,
+            15 => Self::NoEndpoint,
+            3 => Self::UnknownNetwork,
+            17 => Self::TableFull,
+            26 => Self::NoFlow,
+            29 => Self::NotAClient,
+            _ => Self::PortsExhausted,
+        }
+    }
+
     /// The reason with this number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {

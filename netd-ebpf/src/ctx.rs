@@ -29,14 +29,24 @@ pub(crate) const AF_INET6: u32 = 10;
 /// borrow checker enforces what the verifier would refuse.
 pub(crate) struct Skb<'a> {
     ctx: &'a TcContext,
+    /// Read once: the verifier refuses a computed address of a field of the context.
+    ifindex: u32,
 }
 
 impl<'a> Skb<'a> {
+    /// A packet whose headers were made readable before.
+    #[inline(always)]
+    pub(crate) fn judged(ctx: &'a TcContext) -> Self {
+        // SAFETY: the kernel hands each program a valid context.
+        let ifindex = unsafe { (*ctx.as_ptr().cast::<__sk_buff>()).ifindex };
+        Self { ctx, ifindex }
+    }
+
     /// Makes the headers of a plain packet readable: up to a TCP header without options, where the
     /// sender's own headers do not already end.
     #[inline(always)]
     pub(crate) fn new(ctx: &'a TcContext) -> Self {
-        let skb = Self { ctx };
+        let skb = Self::judged(ctx);
         let ip = if skb.ether_type() == ETH_IPV6 { Ipv6Hdr::LEN } else { Ipv4Hdr::LEN };
         let want = EthHdr::LEN + ip + TcpHdr::LEN;
         let linear = ctx.data_end() - ctx.data();
@@ -55,20 +65,19 @@ impl<'a> Skb<'a> {
 
     #[inline(always)]
     pub(crate) fn ifindex(&self) -> u32 {
-        // SAFETY: the kernel hands each program a valid context.
-        unsafe { (*self.raw()).ifindex }
+        self.ifindex
     }
 
     /// The device that the packet entered the host by; 0 where the host made it.
     #[inline(always)]
     pub(crate) fn ingress(&self) -> u32 {
-        // SAFETY: as in `ifindex`.
+        // SAFETY: as in `new`.
         unsafe { (*self.raw()).ingress_ifindex }
     }
 
     #[inline(always)]
     pub(crate) fn ether_type(&self) -> [u8; 2] {
-        // SAFETY: as in `ifindex`. The field holds the EtherType in network order.
+        // SAFETY: as in `new`. The field holds the EtherType in network order.
         let protocol = unsafe { (*self.raw()).protocol } as u16;
         protocol.to_ne_bytes()
     }
@@ -76,14 +85,14 @@ impl<'a> Skb<'a> {
     /// The frame's Ethernet destination is another machine's: a promiscuous device saw it.
     #[inline(always)]
     pub(crate) fn is_for_another(&self) -> bool {
-        // SAFETY: as in `ifindex`.
+        // SAFETY: as in `new`.
         unsafe { (*self.raw()).pkt_type == PACKET_OTHERHOST }
     }
 
     /// A VLAN tag was taken out of the frame's bytes.
     #[inline(always)]
     pub(crate) fn is_tagged(&self) -> bool {
-        // SAFETY: as in `ifindex`.
+        // SAFETY: as in `new`.
         unsafe { (*self.raw()).vlan_present != 0 }
     }
 
@@ -167,7 +176,7 @@ impl Packet for Skb<'_> {
 
     #[inline(always)]
     fn segment(&self) -> Option<u16> {
-        // SAFETY: as in `ifindex`; volatile keeps the load as wide as the verifier wants it.
+        // SAFETY: as in `new`; volatile keeps the load as wide as the verifier wants it.
         let size = unsafe { (&raw const (*self.raw()).gso_size).read_volatile() };
         if size == 0 { None } else { Some(size as u16) }
     }

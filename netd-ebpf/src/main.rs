@@ -11,109 +11,193 @@ mod host;
 mod maps;
 
 use aya_ebpf::{
-    bindings::{TC_ACT_OK, TC_ACT_SHOT},
+    EbpfContext as _,
+    bindings::{__sk_buff, TC_ACT_OK, TC_ACT_SHOT},
     macros::classifier,
     programs::TcContext,
 };
 use ctx::Skb;
-use maps::Maps;
+use maps::{Maps, Scratch};
 use netd_common::{
     answer,
-    parse::Headers,
-    pipeline,
-    verdict::{Answer, Back, Delivery, DropReason, Path, Translation, Verdict},
+    parse::{Headers, Parsed},
+    pipeline::{self, Sender},
+    verdict::{Answer, Back, Delivery, DropReason, Orders, Path, Ruling},
 };
 
 /// TC ingress of every host-side veth: all that a container sends.
 #[classifier]
 pub fn container_out(ctx: TcContext) -> i32 {
-    let mut skb = Skb::new(&ctx);
-    let mut tables = Maps::with_context(&ctx);
-    let Some(headers) = maps::scratch() else {
-        return refuse(&skb, DropReason::EditFailed);
-    };
-    let (ifindex, tagged) = (skb.ifindex(), skb.is_tagged());
-    match pipeline::inspect_sent(&skb, &tables, ifindex, tagged, headers) {
-        Ok(sender) => {
-            let verdict = pipeline::from_container(&mut tables, &sender, headers);
-            act(&mut skb, headers, verdict, Path::Hairpin)
-        }
-        Err(verdict) => settle(&skb, verdict),
-    }
+    judge_sent(raw(&ctx));
+    act(&ctx, Path::Hairpin)
 }
 
 /// TC egress of every host-side veth: what the kernel sends into a container.
 #[classifier]
 pub fn container_in(ctx: TcContext) -> i32 {
     let skb = Skb::new(&ctx);
-    let verdict = pipeline::to_container(&skb, &Maps::new(), skb.ifindex(), skb.ingress());
-    settle(&skb, verdict)
+    let ruling = pipeline::to_container(&skb, &Maps::new(), skb.ifindex(), skb.ingress());
+    settle(skb.ifindex(), ruling)
 }
 
 /// TCX ingress of every uplink.
 #[classifier]
 pub fn uplink_in(ctx: TcContext) -> i32 {
-    let mut skb = Skb::new(&ctx);
-    let mut tables = Maps::new();
-    let Some(headers) = maps::scratch() else {
-        return refuse(&skb, DropReason::EditFailed);
-    };
-    let foreign = skb.is_tagged() || skb.is_for_another();
-    let (ifindex, ether_type) = (skb.ifindex(), skb.ether_type());
-    let arriving = pipeline::inspect_arriving(&skb, &tables, ifindex, ether_type, foreign, headers);
-    if let Err(verdict) = arriving {
-        return settle(&skb, verdict);
-    }
-    let verdict = pipeline::from_uplink(&mut tables, headers);
-    act(&mut skb, headers, verdict, Path::Inbound)
+    judge_arriving(raw(&ctx));
+    act(&ctx, Path::Inbound)
 }
 
 /// TCX egress of every uplink.
 #[classifier]
 pub fn uplink_out(ctx: TcContext) -> i32 {
-    let mut skb = Skb::new(&ctx);
-    let mut tables = Maps::with_context(&ctx);
-    let Some(headers) = maps::scratch() else {
-        return refuse(&skb, DropReason::EditFailed);
-    };
-    let (ifindex, ingress) = (skb.ifindex(), skb.ingress());
-    let leaving =
-        pipeline::inspect_leaving(&skb, &tables, ifindex, ingress, skb.ether_type(), headers);
-    let origin = match leaving {
-        Ok(origin) => origin,
-        Err(verdict) => return settle(&skb, verdict),
-    };
-    let verdict = pipeline::to_uplink(&mut tables, headers, &origin);
-    act(&mut skb, headers, verdict, Path::Outbound)
+    judge_leaving(raw(&ctx));
+    act(&ctx, Path::Outbound)
 }
 
-/// The one place where a verdict becomes an action. `path` is the way of what is translated.
-#[inline(always)]
-fn act(skb: &mut Skb, headers: &Headers, verdict: Verdict, path: Path) -> i32 {
-    let action = match verdict {
-        Verdict::Pass | Verdict::Drop(_) => Some(settle(skb, verdict)),
-        Verdict::Deliver(delivery) => deliver(skb, headers, &delivery, path),
-        Verdict::Route(hop) => {
-            maps::count(Path::Outside);
-            skb.hop(&headers.parsed).and_then(|()| skb.route(&hop))
-        }
-        Verdict::Translate(translation) => translate(skb, headers, &translation, path),
-        Verdict::Answer(answer) => reply(skb, headers, &answer),
+fn raw(ctx: &TcContext) -> *mut __sk_buff {
+    ctx.as_ptr().cast()
+}
+
+/// The functions that decide have names of their own: the verifier takes each by itself, and what
+/// they need of the stack is free again when the packet is edited.
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn judge_sent(ctx: *mut __sk_buff) -> u32 {
+    let ctx = TcContext::new(ctx);
+    let skb = Skb::new(&ctx);
+    let mut tables = Maps::with_context(&ctx);
+    let Some(Scratch { headers, orders, sender, ruling }) = maps::scratch() else { return 0 };
+    headers.parsed = Parsed::EMPTY;
+    *ruling = match inspect_sent(&skb, &tables, headers, sender) {
+        None => match pipeline::error_from_container(&mut tables, headers, orders) {
+            None => match from_container(&mut tables, sender, headers, orders) {
+                None => to_host(&mut tables, sender, headers, orders),
+                Some(ruling) => ruling,
+            },
+            Some(ruling) => ruling,
+        },
+        Some(ruling) => ruling,
     };
-    match action {
-        Some(action) => action,
-        None => refuse(skb, DropReason::EditFailed),
+    0
+}
+
+// The steps of a judgement have the stack one after the other.
+#[inline(never)]
+fn inspect_sent(
+    skb: &Skb,
+    tables: &Maps,
+    headers: &mut Headers,
+    sender: &mut Sender,
+) -> Option<Ruling> {
+    match pipeline::inspect_sent(skb, tables, skb.ifindex(), skb.is_tagged(), headers) {
+        Ok(who) => {
+            *sender = who;
+            None
+        }
+        Err(ruling) => Some(ruling),
     }
 }
 
-/// Verdicts that leave the packet as it is; one that would edit it needs its headers.
+#[inline(never)]
+fn from_container(
+    tables: &mut Maps,
+    sender: &Sender,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Option<Ruling> {
+    pipeline::from_container(tables, sender, headers, orders)
+}
+
+#[inline(never)]
+fn to_host(tables: &mut Maps, sender: &Sender, headers: &Headers, orders: &mut Orders) -> Ruling {
+    pipeline::to_host(tables, sender, headers, orders)
+}
+
+#[inline(never)]
+fn inspect_arriving(skb: &Skb, tables: &Maps, headers: &mut Headers) -> Option<Ruling> {
+    let foreign = skb.is_tagged() || skb.is_for_another();
+    let (ifindex, ether_type) = (skb.ifindex(), skb.ether_type());
+    pipeline::inspect_arriving(skb, tables, ifindex, ether_type, foreign, headers).err()
+}
+
+#[inline(never)]
+fn from_uplink(tables: &mut Maps, headers: &Headers, orders: &mut Orders) -> Ruling {
+    pipeline::from_uplink(tables, headers, orders)
+}
+
+/// See [`judge_sent`].
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn judge_arriving(ctx: *mut __sk_buff) -> u32 {
+    let ctx = TcContext::new(ctx);
+    let skb = Skb::new(&ctx);
+    let mut tables = Maps::new();
+    let Some(Scratch { headers, orders, ruling, .. }) = maps::scratch() else { return 0 };
+    headers.parsed = Parsed::EMPTY;
+    *ruling = match inspect_arriving(&skb, &tables, headers) {
+        None => match pipeline::error_from_uplink(&mut tables, headers, orders) {
+            None => from_uplink(&mut tables, headers, orders),
+            Some(ruling) => ruling,
+        },
+        Some(ruling) => ruling,
+    };
+    0
+}
+
+/// See [`judge_sent`].
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn judge_leaving(ctx: *mut __sk_buff) -> u32 {
+    let ctx = TcContext::new(ctx);
+    let skb = Skb::new(&ctx);
+    let mut tables = Maps::with_context(&ctx);
+    let Some(Scratch { headers, orders, ruling, .. }) = maps::scratch() else { return 0 };
+    headers.parsed = Parsed::EMPTY;
+    let (ifindex, ingress) = (skb.ifindex(), skb.ingress());
+    let leaving =
+        pipeline::inspect_leaving(&skb, &tables, ifindex, ingress, skb.ether_type(), headers);
+    *ruling = match leaving {
+        Ok(origin) => pipeline::to_uplink(&mut tables, headers, &origin, orders),
+        Err(ruling) => ruling,
+    };
+    0
+}
+
+/// The one place where a ruling becomes an action. `path` is the way of what is translated.
 #[inline(always)]
-fn settle(skb: &Skb, verdict: Verdict) -> i32 {
-    match verdict {
-        Verdict::Pass => TC_ACT_OK,
-        Verdict::Drop(reason) => refuse(skb, reason),
-        Verdict::Deliver(_) | Verdict::Route(_) | Verdict::Translate(_) | Verdict::Answer(_) => {
-            refuse(skb, DropReason::EditFailed)
+fn act(ctx: &TcContext, path: Path) -> i32 {
+    let mut skb = Skb::judged(ctx);
+    let Some(Scratch { headers, orders, ruling, .. }) = maps::scratch() else { return TC_ACT_SHOT };
+    let action = match *ruling {
+        Ruling::Pass | Ruling::Drop(_) => Some(settle(skb.ifindex(), *ruling)),
+        Ruling::Deliver => deliver(&mut skb, headers, &orders.delivery, path),
+        Ruling::Route => {
+            maps::count(Path::Outside);
+            skb.hop(&headers.parsed).and_then(|()| skb.route(&orders.hop))
+        }
+        Ruling::Translate => {
+            count_translated(headers, path);
+            edited(translate(raw(ctx), 0)).map(|()| TC_ACT_OK)
+        }
+        Ruling::Answer => reply(&mut skb, &orders.answer),
+    };
+    match action {
+        Some(action) => action,
+        None => refuse(skb.ifindex(), DropReason::EditFailed),
+    }
+}
+
+/// Rulings that leave the packet as it is; one that would edit it needs its headers.
+#[inline(always)]
+fn settle(ifindex: u32, ruling: Ruling) -> i32 {
+    match ruling {
+        Ruling::Pass => TC_ACT_OK,
+        Ruling::Drop(reason) => refuse(ifindex, reason),
+        Ruling::Deliver | Ruling::Route | Ruling::Translate | Ruling::Answer => {
+            refuse(ifindex, DropReason::EditFailed)
         }
     }
 }
@@ -125,24 +209,56 @@ fn deliver(skb: &mut Skb, headers: &Headers, delivery: &Delivery, path: Path) ->
         return skb.deliver(delivery);
     };
     count_translated(headers, path);
-    skb.translate(headers, &routed.translation)?;
+    edited(translate(skb.raw(), 1))?;
     skb.hop(&headers.parsed)?;
     skb.set_link(&headers.parsed, &routed.mac)?;
     skb.deliver(delivery)
 }
 
+/// Gives the packet the ends of the orders' delivery, or of their translation: 1 or 0. Says 0 where
+/// it was done.
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn translate(ctx: *mut __sk_buff, delivery: u32) -> u32 {
+    let ctx = TcContext::new(ctx);
+    let Some(Scratch { headers, orders, .. }) = maps::scratch() else { return 1 };
+    let translation = match (&orders.delivery.routed, delivery) {
+        (Some(routed), 1) => &routed.translation,
+        _ => &orders.translation,
+    };
+    match Skb::judged(&ctx).translate(headers, translation) {
+        Some(()) => 0,
+        None => 1,
+    }
+}
+
+/// Makes the packet the ICMP error of the orders' answer. Says 0 where it was done.
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn write_error(ctx: *mut __sk_buff) -> u32 {
+    let ctx = TcContext::new(ctx);
+    let Some(Scratch { headers, orders, .. }) = maps::scratch() else { return 1 };
+    match answer::write(&mut Skb::judged(&ctx), &headers.parsed, &orders.answer) {
+        Some(()) => 0,
+        None => 1,
+    }
+}
+
 #[inline(always)]
-fn translate(skb: &mut Skb, headers: &Headers, to: &Translation, path: Path) -> Option<i32> {
-    count_translated(headers, path);
-    skb.translate(headers, to).map(|()| TC_ACT_OK)
+const fn edited(failed: u32) -> Option<()> {
+    if failed == 0 { Some(()) } else { None }
 }
 
 /// Sends an ICMP error back where the packet came from.
-#[inline(never)]
-fn reply(skb: &mut Skb, headers: &Headers, answer: &Answer) -> Option<i32> {
+#[inline(always)]
+fn reply(skb: &mut Skb, answer: &Answer) -> Option<i32> {
     maps::count(Path::Reply);
     maps::count_drop(answer.reason, skb.ifindex());
-    answer::write(skb, &headers.parsed, answer)?;
+    if write_error(skb.raw()) != 0 {
+        return Some(TC_ACT_SHOT);
+    }
     let device = match answer.back {
         Back::Sender => skb.ifindex(),
         Back::Container(ifindex, ..) => ifindex,
@@ -156,8 +272,8 @@ fn count_translated(headers: &Headers, path: Path) {
 }
 
 #[inline(always)]
-fn refuse(skb: &Skb, reason: DropReason) -> i32 {
-    maps::count_drop(reason, skb.ifindex());
+fn refuse(ifindex: u32, reason: DropReason) -> i32 {
+    maps::count_drop(reason, ifindex);
     TC_ACT_SHOT
 }
 

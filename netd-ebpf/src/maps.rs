@@ -4,8 +4,8 @@ use crate::ctx::{AF_INET, AF_INET6};
 use aya_ebpf::{
     EbpfContext as _,
     bindings::{
-        BPF_F_NO_PREALLOC, BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_SUCCESS, BPF_NOEXIST,
-        bpf_fib_lookup, bpf_sock_tuple, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1,
+        __sk_buff, BPF_F_NO_PREALLOC, BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_SUCCESS,
+        BPF_NOEXIST, bpf_fib_lookup, bpf_sock_tuple, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1,
         bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
     },
     helpers::{
@@ -28,9 +28,12 @@ use netd_common::{
     address::Address,
     conntrack::{Direction, State},
     flow::End,
+    masquerade, nat,
     parse::{Headers, Parsed, TCP, UDP},
+    pipeline::Sender,
+    publish::{self, Opening, Place as FlowPlace},
     tables::{Opened, Route, RouteQuery, Tables},
-    verdict::{DropReason, Hop, Path},
+    verdict::{DropReason, Hop, Orders, Path, Ruling},
 };
 
 // Configuration grows with what is configured; what packets fill is allocated beforehand.
@@ -86,7 +89,11 @@ static DROPS: LruPerCpuHashMap<DropKey, u64> = LruPerCpuHashMap::pinned(8_192, 0
 /// One packet's headers per processor: off the stack, and without what the verifier knows of how
 /// they were read, which would have it follow every way of reading through all that comes after.
 #[map]
-static SCRATCH: PerCpuArray<Headers> = PerCpuArray::with_max_entries(1, 0);
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// Room for a record that is about to be entered.
+#[map]
+static RECORD: PerCpuArray<Flow> = PerCpuArray::with_max_entries(1, 0);
 
 /// The maps, and the routing and socket tables where the hook asks for them.
 pub(crate) struct Maps<'a> {
@@ -117,6 +124,68 @@ macro_rules! found {
 
 impl Tables for Maps<'_> {
     type Place = Place;
+
+    #[inline(always)]
+    fn is_alive(&mut self, place: Place, key: &FlowKey) -> bool {
+        is_alive(place.0, key) != 0
+    }
+
+    #[inline(always)]
+    fn follow(&mut self, place: Place, key: &FlowKey, parsed: &Parsed, direction: Direction) {
+        let back = matches!(direction, Direction::Reply);
+        follow(place.0, key, parsed, back.into());
+    }
+
+    #[inline(always)]
+    fn open_outwards(
+        &mut self,
+        parsed: &Parsed,
+        network: u32,
+        host: &mut End,
+    ) -> Option<DropReason> {
+        let ctx = self.ctx.map_or(core::ptr::null_mut(), |ctx| ctx.as_ptr());
+        match open_outwards(ctx.cast(), parsed, network, host) {
+            0 => None,
+            reason => Some(DropReason::of_kernel(reason)),
+        }
+    }
+
+    #[inline(always)]
+    fn is_taken(&mut self, parsed: &Parsed, host: &End, key: &FlowKey) -> bool {
+        let ctx = self.ctx.map_or(core::ptr::null_mut(), |ctx| ctx.as_ptr());
+        is_taken(ctx.cast(), parsed, host, key) != 0
+    }
+
+    #[inline(always)]
+    fn look(&mut self, parsed: &Parsed, key: &FlowKey) -> FlowPlace {
+        match look(parsed, key) {
+            0 => FlowPlace::Own,
+            1 => FlowPlace::Taken,
+            _ => FlowPlace::Free,
+        }
+    }
+
+    #[inline(always)]
+    fn open_inwards(
+        &mut self,
+        parsed: &Parsed,
+        published: &Published,
+        key: &FlowKey,
+        outside: bool,
+    ) -> Opening {
+        Opening::from_number(open_inwards(parsed, published, key, outside.into()))
+    }
+
+    #[inline(always)]
+    fn displace(
+        &mut self,
+        parsed: &Parsed,
+        published: &Published,
+        key: &mut FlowKey,
+        outside: bool,
+    ) -> Opening {
+        Opening::from_number(displace(parsed, published, key, outside.into()))
+    }
 
     #[inline(always)]
     fn config(&self) -> Option<&Config> {
@@ -300,14 +369,14 @@ impl Tables for Maps<'_> {
     fn establish(&mut self, key: &FlowKey) -> bool {
         let Some(place) = find_unreplied(key) else { return false };
         // SAFETY: the helper copies the record from one map into the other.
-        let moved = unsafe { FLOWS.insert(key, *place, 0) }.is_ok();
+        let moved = unsafe { FLOWS.insert(key, &*place, 0) }.is_ok();
         if moved && UNREPLIED.remove(key).is_err() {
             let _ = CROWDED.remove(key);
         }
         moved
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn close(&mut self, key: &FlowKey) -> bool {
         if FLOWS.remove(key).is_ok() {
             return true;
@@ -317,6 +386,135 @@ impl Tables for Maps<'_> {
         }
         false
     }
+}
+
+/// See [`open_outwards`].
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn is_alive(flow: *mut Flow, key: *const FlowKey) -> u32 {
+    // SAFETY: the verifier sees to it that both point to as much memory as their types have.
+    let Some(key) = (unsafe { key.as_ref() }) else { return 0 };
+    if flow.is_null() {
+        return 0;
+    }
+    nat::is_alive(&mut Maps::new(), Place(flow), key).into()
+}
+
+/// See [`open_outwards`].
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn follow(
+    flow: *mut Flow,
+    key: *const FlowKey,
+    parsed: *const Parsed,
+    back: u32,
+) -> u32 {
+    // SAFETY: the verifier sees to it that all point to as much memory as their types have.
+    let (Some(key), Some(parsed)) = (unsafe { key.as_ref() }, unsafe { parsed.as_ref() }) else {
+        return 0;
+    };
+    if flow.is_null() {
+        return 0;
+    }
+    let direction = if back == 0 { Direction::Original } else { Direction::Reply };
+    nat::follow(&mut Maps::new(), Place(flow), key, parsed, direction);
+    0
+}
+
+/// Functions with names of their own: verified once, and not again for each way that leads to them.
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn open_outwards(
+    ctx: *mut __sk_buff,
+    parsed: *const Parsed,
+    network: u32,
+    host: *mut End,
+) -> u32 {
+    // SAFETY: the verifier sees to it that both point to as much memory as their types have.
+    let (Some(parsed), Some(host)) = (unsafe { parsed.as_ref() }, unsafe { host.as_mut() }) else {
+        return DropReason::PortsExhausted as u32;
+    };
+    let ctx = TcContext::new(ctx);
+    match masquerade::open(&mut Maps::with_context(&ctx), parsed, network, host) {
+        None => 0,
+        Some(reason) => reason as u32,
+    }
+}
+
+/// See [`open_outwards`].
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn is_taken(
+    ctx: *mut __sk_buff,
+    parsed: *const Parsed,
+    host: *const End,
+    key: *const FlowKey,
+) -> u32 {
+    // SAFETY: the verifier sees to it that all point to as much memory as their types have.
+    let (Some(parsed), Some(host), Some(key)) =
+        (unsafe { parsed.as_ref() }, unsafe { host.as_ref() }, unsafe { key.as_ref() })
+    else {
+        return 1;
+    };
+    let ctx = TcContext::new(ctx);
+    masquerade::is_taken(&mut Maps::with_context(&ctx), parsed, host, key).into()
+}
+
+/// See [`open_outwards`].
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look(parsed: *const Parsed, key: *const FlowKey) -> u32 {
+    // SAFETY: the verifier sees to it that both point to as much memory as their types have.
+    let (Some(parsed), Some(key)) = (unsafe { parsed.as_ref() }, unsafe { key.as_ref() }) else {
+        return FlowPlace::Taken as u32;
+    };
+    publish::look(&mut Maps::new(), parsed, key) as u32
+}
+
+/// See [`open_outwards`].
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn open_inwards(
+    parsed: *const Parsed,
+    published: *const Published,
+    key: *const FlowKey,
+    outside: u32,
+) -> u32 {
+    // SAFETY: the verifier sees to it that all point to as much memory as their types have.
+    let (Some(parsed), Some(published), Some(key)) =
+        (unsafe { parsed.as_ref() }, unsafe { published.as_ref() }, unsafe { key.as_ref() })
+    else {
+        return Opening::NotOurs.number();
+    };
+    let Some(record) = RECORD.get_ptr_mut(0) else { return Opening::NotOurs.number() };
+    // SAFETY: the element is this processor's own, and nobody else uses it meanwhile.
+    let record = unsafe { &mut *record };
+    publish::open(&mut Maps::new(), parsed, published, key, outside != 0, record).number()
+}
+
+/// See [`open_outwards`].
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn displace(
+    parsed: *const Parsed,
+    published: *const Published,
+    key: *mut FlowKey,
+    outside: u32,
+) -> u32 {
+    // SAFETY: the verifier sees to it that all point to as much memory as their types have.
+    let (Some(parsed), Some(published), Some(key)) =
+        (unsafe { parsed.as_ref() }, unsafe { published.as_ref() }, unsafe { key.as_mut() })
+    else {
+        return Opening::NotOurs.number();
+    };
+    publish::displaced(&mut Maps::new(), parsed, published, key, outside != 0).number()
 }
 
 /// Where a flow's record is.
@@ -406,17 +604,22 @@ fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
     Route::Via(Hop { ifindex: fib.ifindex, next })
 }
 
-/// Room for a packet's headers until the program ends, empty. No other program runs on the processor
+/// What a program knows of a packet, and what is to become of it.
+pub(crate) struct Scratch {
+    pub(crate) headers: Headers,
+    pub(crate) orders: Orders,
+    pub(crate) sender: Sender,
+    pub(crate) ruling: Ruling,
+}
+
+/// Room for what a program knows of a packet, until it ends. No other program runs on the processor
 /// in between: TC programs run with softirqs off, and none of them starts another.
 #[inline(always)]
-pub(crate) fn scratch<'a>() -> Option<&'a mut Headers> {
+pub(crate) fn scratch<'a>() -> Option<&'a mut Scratch> {
     let place = SCRATCH.get_ptr_mut(0)?;
-    // SAFETY: the element is this processor's own, each program asks once, and as above nobody else
-    // uses it meanwhile.
-    unsafe {
-        (&raw mut (*place).parsed).write(Parsed::EMPTY);
-        Some(&mut *place)
-    }
+    // SAFETY: the element is this processor's own, each function of a program asks once, and as
+    // above nobody else uses it meanwhile. Zero is valid in every field.
+    Some(unsafe { &mut *place })
 }
 
 /// The network namespace that the host programs act in.

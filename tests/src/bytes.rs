@@ -9,7 +9,7 @@ use netd_common::{
     packet::{Packet, PacketMut},
     parse::Headers,
     pipeline, rewrite,
-    verdict::{DropReason, Verdict},
+    verdict::{DropReason, Orders, Ruling, Verdict},
     wire::Header,
 };
 
@@ -23,15 +23,16 @@ pub fn run(case: &Case) -> (Verdict, Vec<u8>, World) {
 
 /// Runs one packet, and edits it and the tables.
 pub fn step(hook: Hook, packet: &mut Vec<u8>, world: &mut World) -> Verdict {
-    let mut headers = Headers::EMPTY;
-    match decide(hook, packet, world, &mut headers) {
-        Ok(verdict) => {
+    let (mut headers, mut orders) = (Headers::EMPTY, Orders::NONE);
+    match decide(hook, packet, world, (&mut headers, &mut orders)) {
+        Ok(ruling) => {
+            let verdict = orders.verdict(ruling);
             let mut buffer = Buffer(std::mem::take(packet));
             rewrite::apply(&mut buffer, &headers, &verdict).unwrap();
             *packet = buffer.0;
             verdict
         }
-        Err(verdict) => verdict,
+        Err(ruling) => orders.verdict(ruling),
     }
 }
 
@@ -70,24 +71,33 @@ fn decide(
     hook: Hook,
     packet: &[u8],
     world: &mut World,
-    headers: &mut Headers,
-) -> Result<Verdict, Verdict> {
+    (headers, orders): (&mut Headers, &mut Orders),
+) -> Result<Ruling, Ruling> {
     let (ifindex, ingress) = (hook.ifindex(), hook.ingress());
     let ether_type = [packet[12], packet[13]];
     match hook {
         Hook::ContainerOut(_) => {
             let sender = pipeline::inspect_sent(packet, world, ifindex, false, headers)?;
-            Ok(pipeline::from_container(world, &sender, headers))
+            if let Some(ruling) = pipeline::error_from_container(world, headers, orders) {
+                return Ok(ruling);
+            }
+            Ok(match pipeline::from_container(world, &sender, headers, orders) {
+                Some(ruling) => ruling,
+                None => pipeline::to_host(world, &sender, headers, orders),
+            })
         }
         Hook::ContainerIn(..) => Err(pipeline::to_container(packet, world, ifindex, ingress)),
         Hook::UplinkIn => {
             pipeline::inspect_arriving(packet, world, ifindex, ether_type, false, headers)?;
-            Ok(pipeline::from_uplink(world, headers))
+            if let Some(ruling) = pipeline::error_from_uplink(world, headers, orders) {
+                return Ok(ruling);
+            }
+            Ok(pipeline::from_uplink(world, headers, orders))
         }
         Hook::UplinkOut(_) => {
             let origin =
                 pipeline::inspect_leaving(packet, world, ifindex, ingress, ether_type, headers)?;
-            Ok(pipeline::to_uplink(world, headers, &origin))
+            Ok(pipeline::to_uplink(world, headers, &origin, orders))
         }
     }
 }

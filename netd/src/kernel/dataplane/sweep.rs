@@ -13,12 +13,11 @@ use aya::{
 };
 use netd_common::{
     abi::{
-        FLOW_MAPPED, FLOW_MASQUERADED, FLOW_MOVED, Flow, FlowKey, FragmentEntry, FragmentKey,
-        MAX_FRAGMENTS, MAX_NETWORKS, Timeouts, Usage,
+        FLOW_MAPPED, FLOW_MASQUERADED, Flow, FlowKey, FragmentEntry, FragmentKey, MAX_FRAGMENTS,
+        MAX_NETWORKS, Timeouts, Usage,
     },
     address::Address,
     conntrack::{State, timeout},
-    parse::TCP,
 };
 use nix::time::{ClockId, clock_gettime};
 use std::{
@@ -116,15 +115,7 @@ struct Judge {
 
 impl Judge {
     fn is_expired(&self, key: &FlowKey, flow: &Flow) -> bool {
-        let state = State::from_number(flow.state);
-        match (key.kind, key.protocol, state) {
-            // Notes about a flow or a mapping, refreshed with them.
-            (FLOW_MOVED.., ..) => self.is_older(flow.last_seen, self.timeouts.udp),
-            (_, TCP, State::Established) => {
-                self.is_older(flow.last_seen, self.timeouts.tcp_established)
-            }
-            (_, protocol, state) => self.age(flow.last_seen) > timeout(state, protocol),
-        }
+        self.age(flow.last_seen) > timeout(&self.timeouts, State::from_number(flow.state), key)
     }
 
     fn is_older(&self, seen: u64, seconds: u32) -> bool {
