@@ -161,7 +161,7 @@ fn answer<T: Tables>(tables: &mut T, parsed: &Parsed, translation: &mut Translat
 
 /// Where a host address and port lead: what is published on exactly this address wins over what is
 /// published on all of its family, and only the host's own addresses count (CVE-2025-67499).
-#[inline(always)]
+#[inline(never)]
 pub fn publication<'a, T: Tables>(
     tables: &'a T,
     host: &End,
@@ -294,7 +294,7 @@ pub fn follow<T: Tables>(
 
 /// Moves a flow among those that are never pushed out, as long as its network has not more than its
 /// share of them.
-#[inline(never)]
+#[inline(always)]
 fn establish<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) {
     let network = tables.flow(place).network;
     let share = match tables.config() {
@@ -374,7 +374,7 @@ pub(crate) fn ends(flow: &Flow, key: &FlowKey, direction: Direction, to: &mut Tr
 }
 
 /// Into the container that the flow of the orders' key belongs to, addressed to its own end.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn deliver<T: Tables>(
     tables: &mut T,
     place: T::Place,

@@ -521,7 +521,7 @@ pub extern "C" fn displace(
 #[derive(Clone, Copy)]
 pub(crate) struct Place(*mut Flow);
 
-#[inline(never)]
+#[inline(always)]
 fn find_unreplied(key: &FlowKey) -> Option<*mut Flow> {
     UNREPLIED.get_ptr_mut(key).or_else(|| CROWDED.get_ptr_mut(key))
 }
