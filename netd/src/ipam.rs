@@ -139,6 +139,7 @@ mod tests {
             destination: net(destination),
             device: "eth0".parse().unwrap(),
             on_link: false,
+            gateway: None,
             source: None,
             metric: 0,
         };

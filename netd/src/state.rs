@@ -181,7 +181,7 @@ impl std::fmt::Display for Protocol {
 }
 
 /// A device to the outside, as the programs see it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UplinkEntry {
     /// The source that masqueraded IPv4 packets get; none refuses them.
     pub ipv4: Option<Ipv4Addr>,
@@ -189,6 +189,9 @@ pub struct UplinkEntry {
     pub ipv6: Option<Ipv6Addr>,
     /// Bytes before the network header: 14 with Ethernet, 0 on layer-3 devices.
     pub header: u8,
+    /// Destinations that masqueraded packets reach with another source than these; the most
+    /// specific one counts.
+    pub sources: BTreeMap<IpNet, IpAddr>,
 }
 
 /// What the host has that is not netd's: read, never written.
@@ -209,11 +212,13 @@ pub struct Host {
 pub struct HostLink {
     /// Administratively up.
     pub up: bool,
-    /// Bytes before the network header: 14 with Ethernet, 0 on layer-3 devices.
-    pub header: u8,
+    /// Bytes before the network header: 14 with Ethernet, 0 on layer-3 devices; none where netd
+    /// can't tell.
+    pub header: Option<u8>,
     /// Port of a bridge or bond: its packets are seen at the master.
     pub enslaved: bool,
-    /// Its global addresses in the kernel's order, with prefix lengths.
+    /// Its global addresses in the kernel's order, with prefix lengths; those that new connections
+    /// should no longer use come last.
     pub addresses: Vec<IpNet>,
 }
 
@@ -226,6 +231,8 @@ pub struct HostRoute {
     pub device: InterfaceName,
     /// No next hop: the destination is on the link.
     pub on_link: bool,
+    /// The next hop, where it is of the destination's family.
+    pub gateway: Option<IpAddr>,
     /// The source address it prefers.
     pub source: Option<IpAddr>,
     /// Smaller wins.

@@ -143,11 +143,11 @@ pub(crate) fn host() -> Host {
 /// An Ethernet device that is up.
 pub(crate) fn link(addresses: &[&str]) -> HostLink {
     let addresses = addresses.iter().map(|a| a.parse().unwrap()).collect();
-    HostLink { up: true, header: 14, enslaved: false, addresses }
+    HostLink { up: true, header: Some(14), enslaved: false, addresses }
 }
 
 /// A route through `device` by way of a next hop.
 pub(crate) fn route(to: &str, device: &str, source: Option<&str>, metric: u32) -> HostRoute {
     let (destination, device) = (to.parse().unwrap(), interface(device));
-    HostRoute { destination, device, on_link: false, source: source.map(ip), metric }
+    HostRoute { destination, device, on_link: false, gateway: None, source: source.map(ip), metric }
 }

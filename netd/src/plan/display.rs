@@ -27,7 +27,7 @@ impl Display for Step {
             Self::RaiseVeth(name) => write!(f, "raise veth {name}"),
             Self::SetGateways(netns, gateways) => set_gateways(f, *netns, *gateways),
             Self::PutLocal(address) => write!(f, "register host address {address}"),
-            Self::PutUplink(name, entry) => put_uplink(f, name, *entry),
+            Self::PutUplink(name, entry) => put_uplink(f, name, entry),
             Self::PutPublished(key, entry) => put_published(f, key, entry),
         }
     }
@@ -72,7 +72,7 @@ fn set_gateways(f: &mut Formatter<'_>, netns: Netns, gateways: Gateways) -> fmt:
     }
 }
 
-fn put_uplink(f: &mut Formatter<'_>, name: &impl Display, entry: UplinkEntry) -> fmt::Result {
+fn put_uplink(f: &mut Formatter<'_>, name: &impl Display, entry: &UplinkEntry) -> fmt::Result {
     let sources = pair(entry.ipv4, entry.ipv6);
     match sources.as_slice() {
         [] => write!(f, "attach to uplink {name} without masquerade: it has no address"),

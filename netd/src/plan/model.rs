@@ -63,7 +63,7 @@ impl Model {
             Step::SetGateways(netns, gateways) => self.set_gateways(*netns, *gateways),
             Step::PutLocal(address) => assert!(kernel.locals.insert(*address)),
             Step::PutUplink(name, entry) => {
-                let old = kernel.uplinks.insert(name.clone(), *entry);
+                let old = kernel.uplinks.insert(name.clone(), entry.clone());
                 assert_ne!(old.as_ref(), Some(entry), "nothing to do");
             }
             Step::PutPublished(key, entry) => self.put_published(*key, *entry),

@@ -1,18 +1,13 @@
 //! Between the planner's words and the maps' bytes.
 
 use crate::spec::name::{InterfaceName, Mac};
-use crate::state::{
-    DeviceEntry, NetworkEntry, Protocol, PublishedEntry, PublishedKey, UplinkEntry,
-};
+use crate::state::{DeviceEntry, NetworkEntry, Protocol, PublishedEntry, PublishedKey};
 use ipnet::IpNet;
 use netd_common::{
     abi::{self, DEVICE_IPV6, DEVICE_NO_ICC, NETWORK_INTERNAL, NETWORK_MASQUERADE, NETWORK_NO_ICC},
     address::Address,
 };
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::{collections::BTreeSet, net::IpAddr};
 
 /// The name that an index without a device goes by: `#17`.
 pub(super) fn nameless(index: u32) -> Option<InterfaceName> {
@@ -120,25 +115,6 @@ pub(super) fn published_entry(value: &abi::Published) -> PublishedEntry {
         container: value.container,
         address: value.address.into(),
         port: u16::from_be_bytes(value.port),
-    }
-}
-
-pub(super) fn uplink(entry: &UplinkEntry) -> abi::Uplink {
-    abi::Uplink {
-        ipv4: entry.ipv4.map_or(Address::UNSPECIFIED, Address::from),
-        ipv6: entry.ipv6.map_or(Address::UNSPECIFIED, Address::from),
-        header: entry.header.into(),
-        flags: 0,
-        mtu: 0,
-    }
-}
-
-pub(super) fn uplink_entry(value: &abi::Uplink) -> UplinkEntry {
-    let given = |a: Address| (!a.is_unspecified()).then_some(a);
-    UplinkEntry {
-        ipv4: given(value.ipv4).map(|a| Ipv4Addr::from(a.v4_bytes())),
-        ipv6: given(value.ipv6).map(|a| Ipv6Addr::from(a.v6_bytes())),
-        header: u8::try_from(value.header).unwrap_or(u8::MAX),
     }
 }
 

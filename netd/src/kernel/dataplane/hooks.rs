@@ -1,6 +1,6 @@
 //! The hooks: uplinks by pinned TCX links, the host's own processes by pinned cgroup links.
 
-use super::{Dataplane, classifier, convert, refused, write::found};
+use super::{Dataplane, classifier, refused};
 use crate::error::{Error, Result};
 use crate::spec::name::InterfaceName;
 use crate::state::UplinkEntry;
@@ -9,7 +9,7 @@ use aya::programs::{
     links::{FdLink, PinnedLink},
     tc::{SchedClassifierLink, TcAttachOptions},
 };
-use netd_common::abi::{Uplink, programs};
+use netd_common::abi::programs;
 use nix::{getsockopt_impl, libc, sockopt_impl};
 use std::{
     fs::{self, File},
@@ -42,11 +42,7 @@ impl Dataplane {
             attach_uplink(program, name, side, &pin)
                 .map_err(|e| e.context(format!("cannot attach to uplink {name}")))?;
         }
-        // Only now: containers go out by an uplink as soon as it is known.
-        self.tables
-            .uplinks
-            .insert(index, convert::uplink(entry), 0)
-            .map_err(|e| refused(&format!("cannot enter uplink {name}"), &e))
+        self.enter_uplink(index, entry)
     }
 
     /// Both programs of this agent's are on the device: the hooks themselves are asked, not the
@@ -70,31 +66,17 @@ impl Dataplane {
     /// # Errors
     /// A pin that can't be removed.
     pub fn detach_uplink(&mut self, index: u32) -> Result<()> {
-        let failed = |e| refused(&format!("cannot forget uplink {index}"), &e);
-        if found(self.tables.uplinks.get(&index, 0)).map_err(failed)?.is_some() {
-            self.tables.uplinks.remove(&index).map_err(failed)?;
-        }
+        self.forget_uplink(index)?;
         for (program, _) in UPLINK_HOOKS {
             remove_pin(&self.uplink_pin(program, index))?;
         }
         Ok(())
     }
 
-    /// The uplinks that the programs were told of.
-    pub(super) fn known_uplinks(&self) -> Result<Vec<(u32, Uplink)>> {
-        let mut uplinks = Vec::new();
-        for entry in self.tables.uplinks.iter() {
-            let (index, value) = entry.map_err(|e| refused("cannot read the uplinks", &e))?;
-            uplinks.push((index, value));
-        }
-        Ok(uplinks)
-    }
-
     /// Puts this agent's programs in place of the last one's on every uplink that is pinned. A link
     /// whose device is gone is let go.
     pub(super) fn adopt_uplinks(&mut self) -> Result<()> {
-        let indexes: Vec<u32> = self.known_uplinks()?.into_iter().map(|(index, _)| index).collect();
-        for index in indexes {
+        for index in self.uplink_entries()?.into_keys() {
             for (program, _) in UPLINK_HOOKS {
                 let pin = self.uplink_pin(program, index);
                 let program = classifier(&mut self.ebpf, program)?;

@@ -11,6 +11,7 @@ mod hooks;
 mod observe;
 mod slots;
 mod sweep;
+mod uplinks;
 mod write;
 
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ use aya::{
 use netd_common::{
     abi::{
         ABI_VERSION, Config, Device, DropKey, Endpoint, EndpointKey, Network, OwnedKey, Published,
-        PublishedKey, Timeouts, Uplink, maps, programs,
+        PublishedKey, SourceKey, Timeouts, Uplink, maps, programs,
     },
     address::Address,
 };
@@ -71,6 +72,7 @@ struct Tables {
     subnets: LpmTrie<MapData, Address, u32>,
     locals: HashMap<MapData, Address, u32>,
     uplinks: HashMap<MapData, u32, Uplink>,
+    sources: LpmTrie<MapData, SourceKey, Address>,
     published: HashMap<MapData, PublishedKey, Published>,
     generations: Array<MapData, u32>,
     drops: PerCpuHashMap<MapData, DropKey, u64>,
@@ -176,6 +178,7 @@ impl Tables {
             subnets: table(ebpf, maps::SUBNETS)?,
             locals: table(ebpf, maps::LOCALS)?,
             uplinks: table(ebpf, maps::UPLINKS)?,
+            sources: table(ebpf, maps::SOURCES)?,
             published: table(ebpf, maps::PUBLISHED)?,
             generations: table(ebpf, maps::GENERATIONS)?,
             drops: table(ebpf, maps::DROPS)?,

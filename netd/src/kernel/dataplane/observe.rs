@@ -51,10 +51,9 @@ impl Dataplane {
             let address = address.map_err(|e| refused("cannot read the host addresses", &e))?;
             state.locals.insert(address.into());
         }
-        for (index, value) in self.known_uplinks()? {
+        for (index, entry) in self.uplink_entries()? {
             let Some(name) = name_of(names, index) else { continue };
-            let entry =
-                if self.is_uplink(&name) { convert::uplink_entry(&value) } else { UNGUARDED };
+            let entry = if self.is_uplink(&name) { entry } else { UNGUARDED };
             state.uplinks.insert(name, entry);
         }
         Ok(state)
@@ -140,7 +139,8 @@ impl Dataplane {
 }
 
 /// An uplink that lost a program: like no entry that is wanted, so it is put again or let go.
-const UNGUARDED: UplinkEntry = UplinkEntry { ipv4: None, ipv6: None, header: u8::MAX };
+const UNGUARDED: UplinkEntry =
+    UplinkEntry { ipv4: None, ipv6: None, header: u8::MAX, sources: BTreeMap::new() };
 
 fn name_of(names: &BTreeMap<u32, InterfaceName>, index: u32) -> Option<InterfaceName> {
     names.get(&index).cloned().or_else(|| convert::nameless(index))

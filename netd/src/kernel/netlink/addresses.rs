@@ -7,7 +7,7 @@ use rtnetlink::{
     packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE},
     packet_route::{
         AddressFamily, RouteNetlinkMessage,
-        address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
+        address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage},
     },
 };
 use std::{collections::BTreeSet, net::IpAddr};
@@ -19,6 +19,10 @@ pub(super) struct Address {
     pub(super) index: u32,
     /// The address with its prefix length.
     pub(super) net: IpNet,
+    /// Nobody else was found to have it, and nobody has to be asked any more.
+    pub(super) usable: bool,
+    /// New connections should use another one.
+    pub(super) deprecated: bool,
 }
 
 impl Address {
@@ -110,5 +114,16 @@ fn parse(message: &AddressMessage) -> Option<Address> {
     // On point-to-point devices `Address` is the other side's.
     let address = of(true).or_else(|| of(false))?;
     let net = IpNet::new(address, message.header.prefix_len).ok()?;
-    Some(Address { index: message.header.index, net })
+    let flags = message.header.flags;
+    let optimistic = message
+        .attributes
+        .iter()
+        .any(|a| matches!(a, AddressAttribute::Flags(f) if f.contains(AddressFlags::Optimistic)));
+    let unusable = AddressHeaderFlags::Tentative | AddressHeaderFlags::Dadfailed;
+    Some(Address {
+        index: message.header.index,
+        net,
+        usable: optimistic || !flags.intersects(unusable),
+        deprecated: flags.contains(AddressHeaderFlags::Deprecated),
+    })
 }

@@ -32,12 +32,13 @@ impl Netlink {
 }
 
 fn seen(link: &Link, addresses: &[Address]) -> HostLink {
-    let own = addresses.iter().filter(|a| a.index == link.index && a.is_assigned());
+    let own = addresses.iter().filter(|a| a.index == link.index && a.is_assigned() && a.usable);
+    let (deprecated, preferred): (Vec<&Address>, Vec<&Address>) = own.partition(|a| a.deprecated);
     HostLink {
         up: link.up,
-        header: if link.ethernet { ETHERNET_HEADER } else { 0 },
+        header: link.header,
         enslaved: link.master.is_some(),
-        addresses: own.map(|a| a.net).collect(),
+        addresses: preferred.into_iter().chain(deprecated).map(|a| a.net).collect(),
     }
 }
 
@@ -46,6 +47,7 @@ fn foreign_route(route: &Route, foreign: &BTreeMap<u32, InterfaceName>) -> Optio
         destination: route.destination,
         device: foreign.get(&route.device)?.clone(),
         on_link: !route.has_next_hop,
+        gateway: route.gateway,
         source: route.source,
         metric: route.metric,
     })
@@ -61,9 +63,6 @@ fn resolvers(text: &str) -> Vec<IpAddr> {
         })
         .collect()
 }
-
-/// Bytes of an Ethernet header.
-const ETHERNET_HEADER: u8 = 14;
 
 #[cfg(test)]
 mod tests {

@@ -31,8 +31,8 @@ pub(super) struct Link {
     /// Administratively up.
     pub(super) up: bool,
     pub(super) loopback: bool,
-    /// Its packets have an Ethernet header.
-    pub(super) ethernet: bool,
+    /// Bytes before the network header; none where netd can't tell.
+    pub(super) header: Option<u8>,
     pub(super) mac: Option<Mac>,
     /// Largest packet in bytes.
     pub(super) mtu: u32,
@@ -55,7 +55,7 @@ impl From<LinkMessage> for Link {
             index: message.header.index,
             up: flags.contains(LinkFlags::Up),
             loopback: flags.contains(LinkFlags::Loopback),
-            ethernet: message.header.link_layer_type == LinkLayerType::Ether,
+            header: header(message.header.link_layer_type),
             ..Self::default()
         };
         message.attributes.into_iter().for_each(|attribute| link.take(attribute));
@@ -191,6 +191,16 @@ impl Netlink {
             Err(Errno::ENODEV) => Ok(()),
             result => result,
         }
+    }
+}
+
+/// Bytes before the network header in a device's frames, as programs see them.
+fn header(kind: LinkLayerType) -> Option<u8> {
+    match kind {
+        LinkLayerType::Ether => Some(14),
+        // tun and WireGuard are of the kind `None`.
+        LinkLayerType::None | LinkLayerType::Rawip | LinkLayerType::Ppp => Some(0),
+        _ => None,
     }
 }
 
