@@ -35,10 +35,10 @@ fn the_host_is_seen_as_it_is() -> Result<()> {
     let names: Vec<_> = links.keys().map(InterfaceName::as_str).collect();
     assert_eq!(names, ["br9", "port8", "port9", "tun0", "wan0", "wan1"]);
     let wan = &links[&name("wan0")];
-    assert!(wan.up && !wan.enslaved && wan.header == 14);
+    assert!(wan.up && !wan.enslaved && wan.header == Some(14));
     let global: Vec<_> = wan.addresses.iter().map(ToString::to_string).collect();
     assert_eq!(global, ["192.0.2.10/24", "192.0.2.11/24", "2001:db8::10/64"]);
-    assert!(!links[&name("tun0")].up && links[&name("tun0")].header == 0);
+    assert!(!links[&name("tun0")].up && links[&name("tun0")].header == Some(0));
     assert!(links[&name("port9")].enslaved);
     for address in ["127.0.0.1", "::1", "192.0.2.11", "172.18.0.1"] {
         assert!(view.host.addresses.contains(&address.parse()?), "{address}");
