@@ -72,17 +72,26 @@ impl TestHost {
         }
         // netd has to route all the same.
         self.host.run("sysctl -qw net.ipv4.ip_forward=0")?;
-        cable(&self.host, "eth0", &self.neighbour, "eth0")?;
         cable(&self.neighbour, "eth1", &self.remote, "eth0")?;
-        address(&self.host, "eth0", HOST)?;
-        address(&self.neighbour, "eth0", NEIGHBOUR)?;
         address(&self.neighbour, "eth1", ("203.0.113.1", "2001:db8:9::1"))?;
         address(&self.remote, "eth0", REMOTE)?;
         self.neighbour.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")?;
-        self.host.run(&format!("ip route add default via {}", NEIGHBOUR.0))?;
-        self.host.run(&format!("ip -6 route add default via {}", NEIGHBOUR.1))?;
         self.remote.run("ip route add default via 203.0.113.1")?;
         self.remote.run("ip -6 route add default via 2001:db8:9::1")?;
+        self.plug_in("")
+    }
+
+    /// Gives the host its cable to the neighbour, eth0, with addresses and default routes;
+    /// `options` are more words for the new device, such as `index 7`.
+    ///
+    /// # Errors
+    /// Where it has one.
+    pub fn plug_in(&self, options: &str) -> Result<()> {
+        cable(&self.host, &format!("eth0 {options}"), &self.neighbour, "eth0")?;
+        address(&self.host, "eth0", HOST)?;
+        address(&self.neighbour, "eth0", NEIGHBOUR)?;
+        self.host.run(&format!("ip route add default via {}", NEIGHBOUR.0))?;
+        self.host.run(&format!("ip -6 route add default via {}", NEIGHBOUR.1))?;
         Ok(())
     }
 
@@ -267,10 +276,16 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     Ok(binary)
 }
 
-fn cable(one: &TestNs, device: &str, other: &TestNs, peer: &str) -> Result<()> {
+/// Joins two namespaces by a veth pair, which is up; `device` may be followed by more words, such
+/// as `index 7`.
+///
+/// # Errors
+/// Where one of the names is taken.
+pub fn cable(one: &TestNs, device: &str, other: &TestNs, peer: &str) -> Result<()> {
     let far = format!("/proc/{}/fd/{}", process::id(), other.as_fd().as_raw_fd());
     one.run(&format!("ip link add {device} type veth peer name {peer} netns {far}"))?;
-    one.run(&format!("ip link set {device} up"))?;
+    let name = device.split(' ').next().unwrap_or(device);
+    one.run(&format!("ip link set {name} up"))?;
     other.run(&format!("ip link set {peer} up"))?;
     Ok(())
 }

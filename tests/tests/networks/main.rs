@@ -17,6 +17,7 @@ mod reserved;
 mod spoofing;
 mod steady;
 mod tables;
+mod uplinks;
 
 use netd::spec::name::Mac;
 use netd_tests::{

@@ -12,7 +12,8 @@ use std::process::{Child, Command};
 pub(super) struct Server(Child);
 
 impl Server {
-    fn start(ns: &TestNs, port: &str) -> Self {
+    /// One that tells its TCP clients the address it sees.
+    pub(super) fn start(ns: &TestNs, port: &str) -> Self {
         Self::run_tcp(ns, TCP_SERVER, port)
     }
 
