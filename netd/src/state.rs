@@ -189,6 +189,8 @@ pub struct UplinkEntry {
     pub ipv6: Option<Ipv6Addr>,
     /// Bytes before the network header: 14 with Ethernet, 0 on layer-3 devices.
     pub header: u8,
+    /// Largest packet in bytes.
+    pub mtu: u32,
     /// Destinations that masqueraded packets reach with another source than these; the most
     /// specific one counts.
     pub sources: BTreeMap<IpNet, IpAddr>,
@@ -215,6 +217,8 @@ pub struct HostLink {
     /// Bytes before the network header: 14 with Ethernet, 0 on layer-3 devices; none where netd
     /// can't tell.
     pub header: Option<u8>,
+    /// Largest packet in bytes.
+    pub mtu: u32,
     /// Port of a bridge or bond: its packets are seen at the master.
     pub enslaved: bool,
     /// Its global addresses in the kernel's order, with prefix lengths; those that new connections

@@ -143,7 +143,7 @@ pub(crate) fn host() -> Host {
 /// An Ethernet device that is up.
 pub(crate) fn link(addresses: &[&str]) -> HostLink {
     let addresses = addresses.iter().map(|a| a.parse().unwrap()).collect();
-    HostLink { up: true, header: Some(14), enslaved: false, addresses }
+    HostLink { up: true, header: Some(14), mtu: 1500, enslaved: false, addresses }
 }
 
 /// A route through `device` by way of a next hop.

@@ -33,7 +33,7 @@ fn entry(host: &Host, name: &InterfaceName, link: &HostLink) -> Option<UplinkEnt
     let routes: Vec<&HostRoute> = host.routes.iter().filter(|r| r.device == *name).collect();
     let (ipv4, ipv6) = (source(&routes, link, ipv4_of), source(&routes, link, ipv6_of));
     let sources = differing(&preferences(&routes, link), ipv4, ipv6);
-    Some(UplinkEntry { ipv4, ipv6, header: link.header?, sources })
+    Some(UplinkEntry { ipv4, ipv6, header: link.header?, mtu: link.mtu, sources })
 }
 
 /// The address that the best default route prefers, else the device's first one; `family` tells

@@ -21,7 +21,8 @@ pub(super) fn host() -> Host {
         source: None,
         metric: 0,
     };
-    let link = HostLink { up: true, header: Some(14), enslaved: false, addresses: Vec::new() };
+    let link =
+        HostLink { up: true, header: Some(14), mtu: 1500, enslaved: false, addresses: Vec::new() };
     Host {
         links: [("eth0".parse().unwrap(), link)].into(),
         addresses: ["127.0.0.1", "::1", "10.0.0.1"].map(|a| a.parse().unwrap()).into(),

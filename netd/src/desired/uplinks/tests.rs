@@ -50,7 +50,7 @@ fn an_uplink_without_addresses_masquerades_nothing() {
     host.links.insert(interface("eth0"), link(&[]));
     let state = desired(&Spec::default(), &host, &UplinkChoice::Auto);
     let entry = &state.uplinks[&interface("eth0")];
-    assert_eq!(*entry, UplinkEntry { header: 14, ..UplinkEntry::default() });
+    assert_eq!(*entry, UplinkEntry { header: 14, mtu: 1500, ..UplinkEntry::default() });
 }
 
 /// eth0 with these addresses and routes.

@@ -140,7 +140,7 @@ impl Dataplane {
 
 /// An uplink that lost a program: like no entry that is wanted, so it is put again or let go.
 const UNGUARDED: UplinkEntry =
-    UplinkEntry { ipv4: None, ipv6: None, header: u8::MAX, sources: BTreeMap::new() };
+    UplinkEntry { ipv4: None, ipv6: None, header: u8::MAX, mtu: 0, sources: BTreeMap::new() };
 
 fn name_of(names: &BTreeMap<u32, InterfaceName>, index: u32) -> Option<InterfaceName> {
     names.get(&index).cloned().or_else(|| convert::nameless(index))

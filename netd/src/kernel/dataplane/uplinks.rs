@@ -76,6 +76,7 @@ fn uplink(entry: &UplinkEntry) -> Uplink {
         ipv6: entry.ipv6.map_or(Address::UNSPECIFIED, Address::from),
         header: entry.header.into(),
         flags: if entry.sources.is_empty() { 0 } else { UPLINK_SOURCES },
+        mtu: entry.mtu,
     }
 }
 
@@ -85,6 +86,7 @@ fn uplink_entry(value: &Uplink) -> UplinkEntry {
         ipv4: given(value.ipv4).map(|a| Ipv4Addr::from(a.v4_bytes())),
         ipv6: given(value.ipv6).map(|a| Ipv6Addr::from(a.v6_bytes())),
         header: u8::try_from(value.header).unwrap_or(u8::MAX),
+        mtu: value.mtu,
         sources: BTreeMap::new(),
     }
 }
@@ -107,7 +109,7 @@ mod tests {
     fn what_is_written_is_what_is_read() {
         let sources = BTreeMap::new();
         let ipv4 = "192.0.2.2".parse().ok();
-        let entry = UplinkEntry { ipv4, ipv6: None, header: 14, sources };
+        let entry = UplinkEntry { ipv4, ipv6: None, header: 14, mtu: 1_500, sources };
         assert_eq!(uplink_entry(&uplink(&entry)), entry);
         assert_eq!(uplink(&entry).flags, 0);
         for net in ["10.0.0.0/8", "203.0.113.9/32", "2001:db8::/32"] {

@@ -37,6 +37,7 @@ fn seen(link: &Link, addresses: &[Address]) -> HostLink {
     HostLink {
         up: link.up,
         header: link.header,
+        mtu: link.mtu,
         enslaved: link.master.is_some(),
         addresses: preferred.into_iter().chain(deprecated).map(|a| a.net).collect(),
     }

@@ -145,7 +145,8 @@ fn a_device_name_that_is_taken_is_refused() {
 #[test]
 fn a_default_device_name_gives_way_to_one_that_is_taken() {
     let mut host = host();
-    let link = HostLink { up: true, header: Some(14), enslaved: false, addresses: Vec::new() };
+    let link =
+        HostLink { up: true, header: Some(14), mtu: 1500, enslaved: false, addresses: Vec::new() };
     host.links.insert("nd-web".parse().unwrap(), link);
     let network = Network::new(&named("web"), &spec(), &context(&host)).unwrap();
     assert_eq!(network.options.bridge.to_string(), format!("nd-{}", network.id.short()));

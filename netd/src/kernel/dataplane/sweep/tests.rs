@@ -3,7 +3,7 @@
 use super::*;
 use netd_common::{
     abi::{FLOW_MAPPING, FLOW_PUBLISHED},
-    parse::UDP,
+    parse::{TCP, UDP},
 };
 
 const NOW: u64 = 1_000_000 * SECOND;
