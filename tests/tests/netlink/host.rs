@@ -71,6 +71,35 @@ fn a_change_on_the_host_is_noticed() -> Result<()> {
 }
 
 #[test]
+fn more_changes_than_the_socket_holds_are_noticed_all_the_same() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let (host, directory) = (TestNs::new()?, tempfile::tempdir()?);
+    let routes = |verb| {
+        (0..3_000).map(move |n| format!("route {verb} 10.0.{}.{}/32 dev lo\n", n / 256, n % 256))
+    };
+    let batch = directory.path().join("batch");
+    std::fs::write(&batch, routes("add").chain(routes("del")).collect::<String>())?;
+    host.run("ip link set lo up")?;
+    host.block_on(|| async {
+        let mut events = Netlink::events()?;
+        // Nobody reads meanwhile: this thread is the runtime's only one.
+        host.run(&format!("ip -batch {}", batch.display()))?;
+        let sockets = host.run("cat /proc/self/net/netlink")?;
+        let dropped = sockets.lines().skip(1).filter_map(|l| l.split_whitespace().nth(8));
+        assert!(dropped.into_iter().any(|count| count != "0"), "nothing was lost: {sockets}");
+        // One unit may be left of before; a listener that gave up sends no more.
+        for n in 0..4 {
+            host.run(&format!("ip address add 192.0.2.{n}/32 dev lo"))?;
+            let patience = std::time::Duration::from_secs(10);
+            assert_eq!(tokio::time::timeout(patience, events.recv()).await?, Some(()));
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn a_bound_namespace_is_found_by_its_path() -> Result<()> {
     if !is_root() {
         return Ok(());
