@@ -8,6 +8,7 @@
 
 mod apart;
 mod inside;
+mod layer3;
 mod lifecycle;
 mod link;
 mod modes;

@@ -34,11 +34,16 @@ fn within_a_second(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 /// Waits until the programs know this uplink by exactly these addresses.
-fn follows(host: &TestHost, name: &str, addresses: &[&str]) {
+pub(super) fn follows(host: &TestHost, name: &str, addresses: &[&str]) {
     let what = format!("{name} has {addresses:?}");
     within_a_second(&what, || {
         uplinks(host).get(name).is_some_and(|known| known.as_slice() == addresses)
     });
+}
+
+/// Waits until the device is no uplink any more.
+pub(super) fn leaves(host: &TestHost, name: &str) {
+    within_a_second(&format!("{name} is left"), || !uplinks(host).contains_key(name));
 }
 
 /// A host with network `web`, a container `client` on it and another that serves host port 8080.
@@ -137,7 +142,7 @@ fn a_better_default_route_by_another_uplink_is_taken_and_left_again() {
     assert_eq!(ask_tcp(&host.remote, "192.0.2.2", "8080").as_deref(), Some("192.0.2.9"));
 
     host.host.run("ip link set eth1 down").unwrap();
-    within_a_second("eth1 is left", || !uplinks(&host).contains_key("eth1"));
+    leaves(&host, "eth1");
     assert_eq!(seen().as_deref(), Some(HOST.0));
     host.host.run("ip link set eth1 up").unwrap();
     host.host.run("ip route prepend default via 192.0.2.9").unwrap();
@@ -153,7 +158,7 @@ fn an_uplink_that_is_deleted_and_made_anew_works_again() {
     let host = TestHost::new().unwrap();
     serving(&host);
     host.host.run("ip link del eth0").unwrap();
-    within_a_second("eth0 is left", || uplinks(&host).is_empty());
+    leaves(&host, "eth0");
     assert_eq!(host.ok(&["status", "--format", "{{.Problems}}"]).unwrap(), "[]");
     assert!(!pings(&host, "client", NEIGHBOUR.0));
     host.plug_in("").unwrap();
