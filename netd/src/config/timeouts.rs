@@ -1,29 +1,32 @@
 //! How long flows live without a packet: the file's section `[timeouts]`, in seconds.
 
 use netd_common::abi::Timeouts;
-use serde::Deserialize;
-use std::num::NonZeroU32;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Unexpected, Visitor},
+};
+use std::fmt;
 
 /// The section; what it leaves out is [`Timeouts::DEFAULT`]'s.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Section {
-    tcp_established: Option<NonZeroU32>,
-    tcp_transitory: Option<NonZeroU32>,
-    tcp_reset: Option<NonZeroU32>,
-    udp_one_way: Option<NonZeroU32>,
-    udp_query: Option<NonZeroU32>,
-    udp: Option<NonZeroU32>,
-    icmp: Option<NonZeroU32>,
-    sctp_opening: Option<NonZeroU32>,
-    sctp: Option<NonZeroU32>,
-    fragment: Option<NonZeroU32>,
-    window: Option<NonZeroU32>,
+    tcp_established: Option<Seconds>,
+    tcp_transitory: Option<Seconds>,
+    tcp_reset: Option<Seconds>,
+    udp_one_way: Option<Seconds>,
+    udp_query: Option<Seconds>,
+    udp: Option<Seconds>,
+    icmp: Option<Seconds>,
+    sctp_opening: Option<Seconds>,
+    sctp: Option<Seconds>,
+    fragment: Option<Seconds>,
+    window: Option<Seconds>,
 }
 
 impl From<Section> for Timeouts {
     fn from(section: Section) -> Self {
-        let or = |given: Option<NonZeroU32>, default: u32| given.map_or(default, NonZeroU32::get);
+        let or = |given: Option<Seconds>, default: u32| given.map_or(default, |s| s.0);
         let default = Self::DEFAULT;
         Self {
             tcp_established: or(section.tcp_established, default.tcp_established),
@@ -39,6 +42,31 @@ impl From<Section> for Timeouts {
             window: or(section.window, default.window),
             pad: default.pad,
         }
+    }
+}
+
+/// A time in which something can happen.
+#[derive(Clone, Copy, Debug)]
+struct Seconds(u32);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_i64(SecondsVisitor)
+    }
+}
+
+struct SecondsVisitor;
+
+impl Visitor<'_> for SecondsVisitor {
+    type Value = Seconds;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number of seconds from 1 to 4294967295")
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Seconds, E> {
+        let seconds = u32::try_from(value).ok().filter(|seconds| *seconds > 0);
+        seconds.map(Seconds).ok_or_else(|| E::invalid_value(Unexpected::Signed(value), &self))
     }
 }
 
@@ -117,6 +145,9 @@ mod tests {
         for text in ["udp = 0", "udp = -1", "udp = '5m'", "udp = 4294967296", "upd = 5"] {
             assert!(timeouts(text).is_err(), "{text}");
         }
+        let error = timeouts("udp = '5m'").unwrap_err();
+        let why = "expected a number of seconds from 1 to 4294967295";
+        assert!(error.message().ends_with(why), "{error}");
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn a_changed_address_is_followed_and_the_flows_of_the_old_one_are_void() {
 }
 
 #[test]
-fn an_address_that_is_moved_to_another_uplink_keeps_its_flows() {
+fn an_address_that_is_taken_and_given_back_at_once_keeps_its_flows() {
     if !is_root() {
         return;
     }
@@ -110,10 +110,10 @@ fn an_address_that_is_moved_to_another_uplink_keeps_its_flows() {
     host.idle("client", "web").unwrap();
     let _server = Server::run_tcp(&host.remote, ECHO_SERVER, "9007");
     let _flow = Connection::from_container(&host, "client", REMOTE.0, "9007");
-    // Both changes fall into one look.
+    // By one process, so that all falls into one look.
     let swap = format!(
-        "ip address del {own}/24 dev eth0; ip address add {own}/24 dev eth0; \
-         ip route add default via {}",
+        "printf 'address del {own}/24 dev eth0\naddress add {own}/24 dev eth0\n\
+         route add default via {}' | ip -batch -",
         NEIGHBOUR.0,
         own = HOST.0
     );
