@@ -5,7 +5,7 @@ use crate::spec::{
     container::{Container, Mode, Status},
     gateway::Attachment,
     network::{Driver, Network},
-    port::Published,
+    port::{Published, admitted},
     subnet::Pool,
 };
 use crate::state::{
@@ -68,6 +68,10 @@ fn add_network(state: &mut State, network: &Network) {
         internal: network.internal,
         icc: network.options.icc,
         masquerade: network.options.masquerade,
+        host_ipv4: network.options.host_ipv4,
+        host_ipv6: network.options.host_ipv6,
+        endpoint_independent: network.options.endpoint_independent,
+        mss: network.options.mss,
     };
     state.networks.insert(network.number, entry);
 }
@@ -80,12 +84,15 @@ fn add_container(state: &mut State, spec: &Spec, container: &Container, netns: N
     }
     let exits = spec.gateway_endpoint(container);
     state.gateways.insert(netns, gateways(exits));
-    for port in &container.published {
-        if let Some((network, address)) = target(port.address, exits) {
-            let (number, container) = (network.number, container.number);
-            let entry =
-                PublishedEntry { network: number, container, address, port: port.container };
-            state.published.insert(key(port), entry);
+    for publication in &container.ports {
+        let from = admitted(&publication.mapping.from);
+        for port in &publication.published {
+            if let Some((network, address)) = target(port.address, exits) {
+                let (network, container) = (network.number, container.number);
+                let (port, key, from) = (port.container, key(port), from.clone());
+                let entry = PublishedEntry { network, container, address, port, from };
+                state.published.insert(key, entry);
+            }
         }
     }
 }
@@ -152,7 +159,7 @@ fn target<'a>(host: IpAddr, (ipv4, ipv6): Exits<'a>) -> Option<(&'a Network, IpA
 }
 
 fn key(port: &Published) -> PublishedKey {
-    PublishedKey { address: port.address, port: port.host, protocol: port.protocol }
+    PublishedKey { address: port.address, ports: port.host, protocol: port.protocol }
 }
 
 fn has_ipv6(network: &Network) -> bool {

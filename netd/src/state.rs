@@ -4,6 +4,10 @@
 //! Names stand where the kernel has interface indexes, so that a picture that is wanted can be
 //! compared with one that was observed. What netd does not own never enters a `State`.
 
+mod published;
+
+pub use published::{PortRange, Protocol, PublishedEntry, PublishedKey};
+
 use crate::spec::name::{Id, InterfaceName, Mac};
 use ipnet::IpNet;
 use std::{
@@ -33,7 +37,7 @@ pub struct State {
     pub networks: BTreeMap<NetworkNumber, NetworkEntry>,
     /// What the programs know of each veth, by the name of its host side.
     pub devices: BTreeMap<InterfaceName, DeviceEntry>,
-    /// What the programs know of each published port.
+    /// What the programs know of each publication.
     pub published: BTreeMap<PublishedKey, PublishedEntry>,
     /// Addresses that are the host's own, netd's gateways among them.
     pub locals: BTreeSet<IpAddr>,
@@ -105,6 +109,27 @@ pub struct NetworkEntry {
     pub icc: bool,
     /// What leaves by an uplink gets the host's address.
     pub masquerade: bool,
+    /// That address in IPv4, where it is not the one that the uplink's route prefers.
+    pub host_ipv4: Option<Ipv4Addr>,
+    /// The same in IPv6.
+    pub host_ipv6: Option<Ipv6Addr>,
+    /// A UDP port of a container's keeps its host port towards every remote end.
+    pub endpoint_independent: bool,
+    /// What becomes of the segment size that its TCP connections to the outside announce.
+    pub mss: Mss,
+}
+
+/// The largest TCP segment that connections to the outside announce.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mss {
+    /// The ends' own.
+    #[default]
+    Unchanged,
+    /// What fits the MTU of the route that they take.
+    Clamp,
+    /// This many bytes at most.
+    AtMost(u16),
 }
 
 /// A veth as the programs see it.
@@ -118,66 +143,6 @@ pub struct DeviceEntry {
     pub mac: Mac,
     /// Every address that the container has on it, the link-local one included.
     pub addresses: BTreeSet<IpAddr>,
-}
-
-/// What a packet to a published port is recognised by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PublishedKey {
-    /// Host address; unspecified (0.0.0.0 or ::) means every one of its family.
-    pub address: IpAddr,
-    /// Host port.
-    pub port: u16,
-    /// TCP or UDP.
-    pub protocol: Protocol,
-}
-
-/// Where a published port leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PublishedEntry {
-    /// The network of the endpoint.
-    pub network: NetworkNumber,
-    /// The container behind it.
-    pub container: ContainerNumber,
-    /// The endpoint's address.
-    pub address: IpAddr,
-    /// The container's port.
-    pub port: u16,
-}
-
-/// A transport protocol that can be published.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// Transmission Control Protocol.
-    Tcp,
-    /// User Datagram Protocol.
-    Udp,
-    /// Stream Control Transmission Protocol.
-    Sctp,
-}
-
-impl Protocol {
-    /// The IANA protocol number.
-    #[must_use]
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Tcp => 6,
-            Self::Udp => 17,
-            Self::Sctp => 132,
-        }
-    }
-}
-
-impl std::fmt::Display for Protocol {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Sctp => "sctp",
-        })
-    }
 }
 
 /// A device to the outside, as the programs see it.

@@ -3,9 +3,7 @@
 use super::{Agent, Inner, seconds};
 use crate::api::protocol::{ContainerCreate, ContainerInspect};
 use crate::error::Result;
-use crate::kernel::{Kernel, ports};
 use crate::spec::{Spec, name::Id, port::PortHost, view::container_inspect};
-use crate::state::Host;
 
 impl Agent {
     /// Every container, in the order in which they were made.
@@ -37,20 +35,10 @@ impl Agent {
     pub async fn create_container(&self, request: &ContainerCreate) -> Result<ContainerInspect> {
         let mut inner = self.inner.lock().await;
         let publishes = request.publish_all || !request.publish.is_empty();
-        let host = if publishes { inner.live.observe().await?.1 } else { Host::default() };
-        let ephemeral = ports::ephemeral_range()?;
-        let mut cursor = inner.cursor.unwrap_or(ephemeral.0);
-        let create = |spec: &mut Spec| {
-            let mut ports = PortHost {
-                addresses: &host.addresses,
-                ephemeral,
-                cursor: &mut cursor,
-                probe: &mut ports::probe,
-            };
-            spec.create_container(request, seconds(), &mut ports)
+        let create = |spec: &mut Spec, ports: &mut PortHost<'_>| {
+            spec.create_container(request, seconds(), ports)
         };
-        let id = inner.change(create).await?;
-        inner.cursor = Some(cursor);
+        let id = inner.change_ports(publishes, create).await?;
         inner.view(&id)
     }
 }

@@ -8,6 +8,7 @@ mod containers;
 mod flows;
 mod lifecycle;
 mod networks;
+mod ports;
 mod reconcile;
 mod start;
 mod status;

@@ -8,7 +8,8 @@ use crate::api::protocol::{
 use crate::error::Result;
 use crate::kernel::{Kernel, netns, netns::Namespace};
 use crate::spec::{
-    change::Foreign, lookup::ContainerRef, network::NetworkContext, view::network_inspect,
+    Spec, change::Foreign, lookup::ContainerRef, network::NetworkContext, port::PortHost,
+    view::network_inspect,
 };
 
 impl Agent {
@@ -80,8 +81,11 @@ impl Agent {
         if let Some(namespace) = namespace {
             inner.live.join(namespace).await?;
         }
-        let connected =
-            inner.change(|spec| spec.connect(network, request, foreign.as_ref(), seconds())).await;
+        let publishes = inner.has_ports(&request.container);
+        let connect = |spec: &mut Spec, ports: &mut PortHost<'_>| {
+            spec.connect(network, request, foreign.as_ref(), seconds(), ports)
+        };
+        let connected = inner.change_ports(publishes, connect).await;
         // A namespace that was opened for nothing.
         inner.release();
         inner.view(&connected?)
@@ -93,7 +97,11 @@ impl Agent {
     /// One of them does not exist, they are not connected.
     pub async fn disconnect(&self, network: &str, request: &NetworkDisconnect) -> Result<()> {
         let mut inner = self.inner.lock().await;
-        inner.change(|spec| spec.disconnect(network, &request.container)).await.map(drop)
+        let publishes = inner.has_ports(&request.container);
+        let disconnect = |spec: &mut Spec, ports: &mut PortHost<'_>| {
+            spec.disconnect(network, &request.container, ports)
+        };
+        inner.change_ports(publishes, disconnect).await.map(drop)
     }
 }
 

@@ -39,7 +39,11 @@ impl Agent {
             networks: inner.spec.networks.len(),
             containers: running.len(),
             endpoints: running.iter().map(|c| c.endpoints.len()).sum(),
-            ports: running.iter().map(|c| c.published.len()).sum(),
+            ports: running
+                .iter()
+                .flat_map(|c| c.published())
+                .map(|published| usize::from(published.host.more()) + 1)
+                .sum(),
             flows: flows.iter().map(flow_table).collect(),
             paths: paths(&inner.live.paths()?),
             drops: inner.live.drops()?.iter().map(|drop| drop.packets).sum(),

@@ -3,28 +3,30 @@
 //! Each request runs in a task of its own: a client that hangs up leaves nothing half done, and a
 //! panic is that request's failure only.
 
+mod extract;
+
 use super::protocol::{
-    ContainerCreate, ContainerExit, ContainerStart, ContainerStop, NetworkConnect, NetworkCreate,
-    NetworkDisconnect,
+    ContainerCreate, ContainerExit, ContainerPublish, ContainerStart, ContainerStop,
+    ContainerUnpublish, NetworkConnect, NetworkCreate, NetworkDisconnect,
 };
 use crate::agent::Agent;
 use crate::error::{Error, Result};
 use crate::kernel::socket::Socket;
 use axum::{
     Json, Router,
-    body::to_bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request, State},
-    http::{StatusCode, Uri, request::Parts},
+    extract::State,
+    http::{StatusCode, Uri},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use extract::{Force, Input, READ_LIMIT, Reference};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use tokio::{net::UnixStream, time};
 
@@ -86,6 +88,8 @@ fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/containers/{ref}/start", post(start))
         .route("/v1/containers/{ref}/exit", post(exit))
         .route("/v1/containers/{ref}/stop", post(stop))
+        .route("/v1/containers/{ref}/publish", post(publish))
+        .route("/v1/containers/{ref}/unpublish", post(unpublish))
         .route("/v1/status", get(status))
         .route("/v1/drops", get(drops))
         .route("/v1/teardown", post(teardown))
@@ -174,6 +178,22 @@ async fn stop(
     run(async move { agent.stop_container(&of, request).await }).await
 }
 
+async fn publish(
+    State(agent): Shared,
+    Reference(of): Reference,
+    Input(request): Input<ContainerPublish>,
+) -> Response {
+    run(async move { agent.publish(&of, &request).await }).await
+}
+
+async fn unpublish(
+    State(agent): Shared,
+    Reference(of): Reference,
+    Input(request): Input<ContainerUnpublish>,
+) -> Response {
+    run(async move { agent.unpublish(&of, &request).await.map(nothing) }).await
+}
+
 async fn remove_container(
     State(agent): Shared,
     Reference(of): Reference,
@@ -226,60 +246,6 @@ fn nothing((): ()) -> serde_json::Map<String, serde_json::Value> {
     serde_json::Map::new()
 }
 
-/// The name, identity or prefix in a path.
-struct Reference(String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Reference {
-    type Rejection = Response;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        match Path::from_request_parts(parts, state).await {
-            Ok(Path(text)) => Ok(Self(text)),
-            Err(error) => Err(failure(&Error::invalid(format!("invalid path: {error}")))),
-        }
-    }
-}
-
-/// `?force=true`.
-struct Force(bool);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ForceQuery {
-    #[serde(default)]
-    force: bool,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Force {
-    type Rejection = Response;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
-        match Query::<ForceQuery>::from_request_parts(parts, state).await {
-            Ok(Query(query)) => Ok(Self(query.force)),
-            Err(error) => {
-                Err(failure(&Error::invalid(format!("invalid query: {}", error.body_text()))))
-            }
-        }
-    }
-}
-
-/// A JSON body, whatever its content type says.
-struct Input<T>(T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<T> {
-    type Rejection = Response;
-    async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
-        let invalid = |why: String| failure(&Error::invalid(format!("invalid request: {why}")));
-        let body = time::timeout(READ_LIMIT, to_bytes(request.into_body(), BODY_LIMIT))
-            .await
-            .map_err(|_| invalid(format!("its body did not come within {READ_LIMIT:?}")))?
-            .map_err(|e| invalid(format!("its body can't be read: {e}")))?;
-        serde_json::from_slice(&body).map(Self).map_err(|e| invalid(e.to_string()))
-    }
-}
-
-/// Largest request in bytes.
-const BODY_LIMIT: usize = 1 << 20;
-/// How long a client may take to send a request's head, and its body.
-const READ_LIMIT: Duration = Duration::from_secs(10);
 /// How long requests may go on when the agent is told to end.
 const GRACE: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,7 +1,7 @@
-//! `netctl ps`, `stop`, `rm` and `port`.
+//! `netctl ps`, `stop` and `rm`.
 
 use super::{
-    args::{PortArgs, PsArgs, RemoveArgs, StopArgs},
+    args::{PsArgs, RemoveArgs, StopArgs},
     listing, output, ports, time,
 };
 use crate::api::client::{Client, segment};
@@ -49,16 +49,6 @@ pub(super) fn rm(client: &Client, args: &RemoveArgs) -> Result<u8> {
             done => done.map(|_| ()),
         }
     })
-}
-
-/// `netctl port`. Returns the exit code.
-///
-/// # Errors
-/// Where the port is not published.
-pub(super) fn port(client: &Client, args: &PortArgs) -> Result<u8> {
-    let container = get(client, &args.container)?;
-    output::print(ports::lines(&container.ports, &args.container, args.port.as_deref())?)?;
-    Ok(0)
 }
 
 /// The container that people call `reference`.
@@ -123,7 +113,8 @@ const LONGEST: usize = 20;
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::api::protocol::{EndpointInspect, PortBinding};
+    use crate::api::protocol::{EndpointInspect, PortView};
+    use crate::state::Protocol;
     use std::{collections::BTreeMap, path::PathBuf};
 
     pub(in crate::cli) fn web() -> ContainerInspect {
@@ -141,7 +132,12 @@ pub(super) mod tests {
             interface: "eth0".to_owned(),
             host_interface: "ndv333333333333".to_owned(),
         };
-        let binding = PortBinding { host_ip: "0.0.0.0".parse().unwrap(), host_port: 8080 };
+        let published = PortView {
+            ip: "0.0.0.0".parse().ok(),
+            public_port: Some(8080),
+            from: vec!["10.0.0.0/8".to_owned()],
+            ..PortView::exposed(80, Protocol::Tcp)
+        };
         ContainerInspect {
             id: "1".repeat(64),
             name: "web".to_owned(),
@@ -154,10 +150,7 @@ pub(super) mod tests {
             exit_code: 0,
             mode: "bridge".to_owned(),
             networks: BTreeMap::from([("frontend".to_owned(), endpoint)]),
-            ports: BTreeMap::from([
-                ("80/tcp".to_owned(), vec![binding]),
-                ("5000/tcp".to_owned(), vec![]),
-            ]),
+            ports: vec![published, PortView::exposed(5000, Protocol::Tcp)],
             hosts: vec![],
             dns: vec![],
             directory: PathBuf::from("/var/lib/netd/containers/1"),

@@ -1,8 +1,13 @@
 //! `netctl inspect` and `netctl network inspect`: Docker's JSON, or a template over it.
 
-use super::{args::InspectArgs, containers, output, template::Template};
+use super::{
+    args::InspectArgs,
+    containers, output,
+    ports::{self, Binding},
+    template::Template,
+};
 use crate::api::client::{Client, segment};
-use crate::api::protocol::{ContainerInspect, EndpointInspect, NetworkInspect, PortBinding};
+use crate::api::protocol::{ContainerInspect, EndpointInspect, NetworkInspect};
 use crate::error::{Error, ErrorCode, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -140,7 +145,10 @@ impl From<ContainerInspect> for Box<Container> {
                 } else {
                     String::new()
                 },
-                ports: c.ports.iter().map(|(port, to)| (port.clone(), bindings(to))).collect(),
+                ports: ports::by_port(&c.ports)
+                    .into_iter()
+                    .map(|((port, protocol), to)| (format!("{port}/{protocol}"), bindings(&to)))
+                    .collect(),
                 networks: c.networks.iter().map(|(name, e)| (name.clone(), endpoint(e))).collect(),
             },
             id: c.id,
@@ -150,9 +158,15 @@ impl From<ContainerInspect> for Box<Container> {
     }
 }
 
-fn bindings(bindings: &[PortBinding]) -> Option<Vec<Value>> {
-    let binding =
-        |b: &PortBinding| json!({ "HostIp": b.host_ip, "HostPort": b.host_port.to_string() });
+/// In Docker's words, with who may use it where that is not everybody.
+fn bindings(bindings: &[Binding<'_>]) -> Option<Vec<Value>> {
+    let binding = |b: &Binding<'_>| {
+        let (ip, port) = (b.at.ip(), b.at.port().to_string());
+        match b.from {
+            [] => json!({ "HostIp": ip, "HostPort": port }),
+            from => json!({ "HostIp": ip, "HostPort": port, "From": from }),
+        }
+    };
     (!bindings.is_empty()).then(|| bindings.iter().map(binding).collect())
 }
 
@@ -183,6 +197,7 @@ mod tests {
             ("{{.NetworkSettings.Networks.frontend.GlobalIPv6Address}}", "\n"),
             ("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}", "8080\n"),
             ("{{json (index .NetworkSettings.Ports \"5000/tcp\")}}", "null\n"),
+            ("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).From}}", "[10.0.0.0/8]\n"),
             ("{{.Name}} {{.State.Pid}} {{.Config.Hostname}}", "web 42 web\n"),
             ("{{.Path}} {{join .Args \" \"}}", "python3 -m http.server\n"),
         ] {

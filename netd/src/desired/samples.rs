@@ -5,10 +5,10 @@ use crate::spec::{
     container::{Container, Endpoint, Mode, Source, Status},
     name::{Id, InterfaceName, Mac},
     network::{Driver, Network, NetworkOptions},
-    port::Published,
+    port::{Publication, Published},
     subnet::Pool,
 };
-use crate::state::{Host, HostLink, HostRoute, Protocol};
+use crate::state::{Host, HostLink, HostRoute, PortRange, Protocol};
 use ipnet::IpNet;
 use std::{
     collections::BTreeMap,
@@ -51,13 +51,7 @@ pub(crate) fn network(name: &str, number: u32, ipv6: bool) -> Network {
         driver: Driver::Bridge,
         pools,
         internal: false,
-        options: NetworkOptions {
-            bridge: interface(&format!("nd-{name}")),
-            mtu: 1500,
-            icc: true,
-            masquerade: true,
-            host_binding: None,
-        },
+        options: NetworkOptions::defaults(interface(&format!("nd-{name}"))),
         driver_options: BTreeMap::new(),
         labels: BTreeMap::new(),
         mac: Mac([2, 0x6e, 1, 0, 0, number as u8]),
@@ -77,8 +71,7 @@ pub(crate) fn container(number: u32) -> Container {
         status: running(1000 + u64::from(number)),
         mode: Mode::Bridge,
         endpoints: BTreeMap::new(),
-        mappings: Vec::new(),
-        published: Vec::new(),
+        ports: Vec::new(),
         exposed: Vec::new(),
         hosts: Vec::new(),
         dns: Vec::new(),
@@ -114,8 +107,22 @@ pub(crate) fn attach(container: &mut Container, network: &Network) {
 
 /// TCP `host` port of `address` to container port 80.
 pub(crate) fn publish(container: &mut Container, address: &str, host: u16) {
-    let address = ip(address);
-    container.published.push(Published { address, host, container: 80, protocol: Protocol::Tcp });
+    publish_range(container, address, host, host, "");
+}
+
+/// TCP ports of `address` to container ports from 80 on, for those `from` (`,from=CIDR`) only.
+pub(crate) fn publish_range(
+    container: &mut Container,
+    address: &str,
+    first: u16,
+    last: u16,
+    from: &str,
+) {
+    let (address, protocol) = (ip(address), Protocol::Tcp);
+    let host = PortRange::new(first, last).unwrap();
+    let mapping = format!("{host}:{}{from}", host.moved_to(80).unwrap());
+    let published = vec![Published { address, host, container: 80, protocol }];
+    container.ports.push(Publication { mapping: mapping.parse().unwrap(), published });
 }
 
 /// What was asked for: these networks and containers.

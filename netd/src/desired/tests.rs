@@ -1,15 +1,18 @@
 //! What becomes of networks, containers, ports and uplinks.
 
-use super::samples::{attach, container, host, interface, ip, network, publish, spec};
+use super::samples::{
+    attach, container, host, interface, ip, network, publish, publish_range, spec,
+};
 use super::*;
-use crate::state::Protocol;
+use crate::state::{PortRange, Protocol};
 
 fn with_auto(spec: &Spec) -> State {
     desired(spec, &host(), &UplinkChoice::Auto)
 }
 
 fn entry(state: &State, address: &str, port: u16) -> Option<(u32, IpAddr)> {
-    let key = PublishedKey { address: ip(address), port, protocol: Protocol::Tcp };
+    let ports = PortRange::single(port);
+    let key = PublishedKey { address: ip(address), ports, protocol: Protocol::Tcp };
     state.published.get(&key).map(|entry| (entry.network, entry.address))
 }
 
@@ -140,6 +143,30 @@ fn a_port_leads_to_the_address_of_its_own_family() {
     let state = with_auto(&spec([web], [c]));
     assert_eq!(entry(&state, "127.0.0.1", 8080), Some((7, ip("172.7.0.2"))));
     assert_eq!(entry(&state, "::", 8080), Some((7, ip("fd00:0:0:7::2"))));
+}
+
+#[test]
+fn a_range_is_one_entry_with_those_who_may_use_it() {
+    let web = network("web", 7, false);
+    let mut c = container(1);
+    attach(&mut c, &web);
+    publish_range(&mut c, "0.0.0.0", 20_000, 29_999, ",from=10.1.0.0/16,10.0.0.0/16,::1");
+    let state = with_auto(&spec([web], [c]));
+    let (key, entry) = state.published.first_key_value().unwrap();
+    assert_eq!((state.published.len(), key.ports.to_string()), (1, "20000-29999".into()));
+    let from = ["10.0.0.0/15", "::1/128"].map(|net| net.parse().unwrap());
+    assert_eq!((entry.port, entry.from.clone()), (80, Some(from.into())));
+}
+
+#[test]
+fn a_networks_own_source_and_switches_reach_the_programs() {
+    let mut web = network("web", 7, true);
+    web.options.host_ipv4 = "192.0.2.2".parse().ok();
+    web.options.endpoint_independent = true;
+    web.options.mss = crate::state::Mss::Clamp;
+    let entry = with_auto(&spec([web.clone()], [])).networks.remove(&7).unwrap();
+    assert_eq!((entry.host_ipv4, entry.host_ipv6), (web.options.host_ipv4, None));
+    assert_eq!((entry.endpoint_independent, entry.mss), (true, web.options.mss));
 }
 
 #[test]

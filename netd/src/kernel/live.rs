@@ -33,6 +33,8 @@ pub struct Live {
     filters: BTreeMap<u32, u32>,
     /// Addresses that the host lost and whose flows are to be voided.
     vanished: BTreeSet<IpAddr>,
+    /// Whether the maps that are otherwise remembered are to be read again.
+    reread: bool,
 }
 
 impl Live {
@@ -49,6 +51,7 @@ impl Live {
             names: BTreeMap::new(),
             filters: BTreeMap::new(),
             vanished: BTreeSet::new(),
+            reread: false,
         })
     }
 
@@ -73,10 +76,11 @@ impl Live {
         self.insides.keep(wanted);
     }
 
-    /// Looks into every container when observing next time, not only into those where netd
+    /// Looks into every container and map when observing next time, not only into those where netd
     /// changed something.
     pub fn look_everywhere(&mut self) {
         self.insides.touch_all();
+        self.reread = true;
     }
 
     /// Packets dropped, by reason and device index.
@@ -255,6 +259,9 @@ impl Kernel for Live {
         // No word for these in a State: they belong to no device.
         if view.veths.values().any(|veth| veth.up) {
             self.put_filters().await?;
+        }
+        if std::mem::take(&mut self.reread) {
+            self.dataplane_mut()?.reread()?;
         }
         let programs = self.dataplane()?.observe(&self.names)?;
         let state =

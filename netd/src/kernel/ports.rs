@@ -1,9 +1,13 @@
-//! Ports of the host's own processes: whether one is free, found by trying to bind it, and the
-//! range that picked ports come from.
+//! Ports of the host's own processes: which are free, and the range that picked ports come from.
+//!
+//! The kernel is asked once which ports its sockets have; whether one of these stands in the way of
+//! an address is found by trying to bind it, which costs a socket for each port in use and none for
+//! the others. Connections that host processes opened do not hinder: their packets are told from
+//! those of clients.
 
-use super::sysctl;
+use super::{netlink, sysctl};
 use crate::error::{Error, Result};
-use crate::state::Protocol;
+use crate::state::{PortRange, Protocol};
 use nix::{
     errno::Errno,
     sys::socket::{
@@ -12,30 +16,84 @@ use nix::{
     },
 };
 use std::{
+    collections::BTreeSet,
+    fs, io,
     net::{IpAddr, SocketAddr},
     os::fd::AsRawFd,
 };
 
-/// Whether no process of the host's has the port; the error says why in the kernel's words.
-///
-/// # Errors
-/// `address already in use` and the like.
-pub fn probe(address: IpAddr, port: u16, protocol: Protocol) -> Result<(), String> {
-    try_bind(address, port, protocol).map_err(|errno| match errno {
+/// The ports that sockets of the host's have, on whatever address.
+#[derive(Clone, Debug, Default)]
+pub struct HostSockets {
+    tcp: BTreeSet<u16>,
+    udp: BTreeSet<u16>,
+    sctp: BTreeSet<u16>,
+}
+
+impl HostSockets {
+    /// Reads them in the calling thread's network namespace: TCP sockets that listen or are bound,
+    /// all UDP sockets, SCTP sockets that are bound.
+    ///
+    /// # Errors
+    /// The kernel can't be asked.
+    pub fn read() -> Result<Self> {
+        let tcp = match netlink::listening_ports()? {
+            Some(ports) => ports,
+            None => [read_table("tcp", true)?, read_table("tcp6", true)?].concat(),
+        };
+        let udp = [read_table("udp", false)?, read_table("udp6", false)?].concat();
+        let sctp = parse_endpoints(&read_text("sctp/eps")?);
+        let set = |ports: Vec<u16>| ports.into_iter().filter(|port| *port != 0).collect();
+        Ok(Self { tcp: set(tcp), udp: set(udp), sctp: set(sctp) })
+    }
+
+    /// The first of these ports that a host process has on the address or on one that covers it,
+    /// with the reason in the kernel's words: `address already in use` and the like.
+    #[must_use]
+    pub fn holder(
+        &self,
+        address: IpAddr,
+        ports: PortRange,
+        protocol: Protocol,
+    ) -> Option<(u16, String)> {
+        let held = match protocol {
+            Protocol::Tcp => &self.tcp,
+            Protocol::Udp => &self.udp,
+            Protocol::Sctp => &self.sctp,
+        };
+        held.range(ports.first()..=ports.last()).find_map(|port| {
+            try_bind(address, *port, protocol).err().map(|errno| (*port, reason(errno)))
+        })
+    }
+}
+
+fn reason(errno: Errno) -> String {
+    match errno {
         Errno::EADDRINUSE => "address already in use".into(),
         Errno::EADDRNOTAVAIL => "cannot assign requested address".into(),
         other => other.desc().to_lowercase(),
-    })
+    }
 }
 
-/// First and last port that the host gives to those who ask for any.
+/// The ports that the host gives to those who ask for any.
 ///
 /// # Errors
 /// The kernel's settings can't be read.
-pub fn ephemeral_range() -> Result<(u16, u16)> {
+pub fn ephemeral_range() -> Result<PortRange> {
     let text = sysctl::read("net/ipv4/ip_local_port_range")?;
     parse_range(&text).ok_or_else(|| {
         Error::kernel(format!("net.ipv4.ip_local_port_range makes no sense: {text:?}"))
+    })
+}
+
+/// Ports that the host's owner keeps from being picked.
+///
+/// # Errors
+/// The kernel's settings can't be read.
+pub fn reserved() -> Result<Vec<PortRange>> {
+    let text = sysctl::read("net/ipv4/ip_local_reserved_ports")?;
+    parse_list(&text).ok_or_else(|| {
+        Error::kernel(format!("net.ipv4.ip_local_reserved_ports makes no sense: {text:?}"))
     })
 }
 
@@ -61,60 +119,150 @@ fn try_bind(address: IpAddr, port: u16, protocol: Protocol) -> Result<(), Errno>
     bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(address, port)))
 }
 
-fn parse_range(text: &str) -> Option<(u16, u16)> {
+fn parse_range(text: &str) -> Option<PortRange> {
     let mut words = text.split_whitespace().map(str::parse);
-    let (first, last) = (words.next()?.ok()?, words.next()?.ok()?);
-    (first <= last).then_some((first, last))
+    PortRange::new(words.next()?.ok()?, words.next()?.ok()?)
 }
+
+/// `8080,9000-9010`; empty for none.
+fn parse_list(text: &str) -> Option<Vec<PortRange>> {
+    let range = |text: &str| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        PortRange::new(first.parse().ok()?, last.parse().ok()?)
+    };
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(range).collect()
+}
+
+/// The local ports of a table below `/proc/net`; of `listening` sockets only, or of all.
+fn read_table(name: &str, listening: bool) -> Result<Vec<u16>> {
+    Ok(parse_table(&read_text(name)?, listening))
+}
+
+/// A file below `/proc/net`; empty where the kernel has no such protocol.
+fn read_text(name: &str) -> Result<String> {
+    let path = format!("/proc/thread-self/net/{name}");
+    match fs::read_to_string(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(Error::kernel(format!("cannot read {path}: {e}")))
+        }
+        text => Ok(text.unwrap_or_default()),
+    }
+}
+
+/// Lines of `sl: ADDRESS:PORT ADDRESS:PORT STATE ...`, in hexadecimal digits.
+fn parse_table(text: &str, listening: bool) -> Vec<u16> {
+    let port = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (_, port) = words.nth(1)?.rsplit_once(':')?;
+        let state = words.nth(1)?;
+        let wanted = !listening || state == LISTEN;
+        wanted.then(|| u16::from_str_radix(port, 16).ok())?
+    };
+    text.lines().skip(1).filter_map(port).collect()
+}
+
+/// Lines of `ENDPT SOCK STY SST HBKT LPORT ...`.
+fn parse_endpoints(text: &str) -> Vec<u16> {
+    let port = |line: &str| line.split_whitespace().nth(5)?.parse().ok();
+    text.lines().skip(1).filter_map(port).collect()
+}
+
+/// TCP_LISTEN, as `/proc/net/tcp` has it.
+const LISTEN: &str = "0A";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 
     const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+    fn holder(address: IpAddr, port: u16, protocol: Protocol) -> Option<(u16, String)> {
+        HostSockets::read().unwrap().holder(address, PortRange::single(port), protocol)
+    }
 
     #[test]
     fn a_listener_is_seen_by_its_address_and_by_the_wildcard() {
         let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         for address in [LOCALHOST, ANY] {
-            let why = probe(address, port, Protocol::Tcp).unwrap_err();
-            assert_eq!(why, "address already in use");
+            let found = holder(address, port, Protocol::Tcp);
+            assert_eq!(found, Some((port, "address already in use".into())));
         }
         let other = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-        probe(other, port, Protocol::Tcp).unwrap();
-        probe(LOCALHOST, port, Protocol::Udp).unwrap();
+        assert_eq!(holder(other, port, Protocol::Tcp), None);
         drop(listener);
-        probe(ANY, port, Protocol::Tcp).unwrap();
+        assert_eq!(holder(ANY, port, Protocol::Tcp), None);
     }
 
     #[test]
-    fn a_connection_in_time_wait_does_not_hinder() {
+    fn a_range_names_the_first_port_in_use() {
+        let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let all = PortRange::new(1, 65_535).unwrap();
+        let sockets = HostSockets::read().unwrap();
+        let (first, _) = sockets.holder(ANY, all, Protocol::Tcp).unwrap();
+        assert!(first <= port);
+        let here = PortRange::new(port, u16::MAX).unwrap();
+        let found = sockets.holder(ANY, here, Protocol::Tcp);
+        assert_eq!(found.map(|(port, _)| port), Some(port));
+    }
+
+    #[test]
+    fn a_connection_does_not_hinder() {
         let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let client = TcpStream::connect((LOCALHOST, port)).unwrap();
         let (server, _) = listener.accept().unwrap();
+        drop(listener);
+        assert_eq!(holder(LOCALHOST, port, Protocol::Tcp), None, "it is established");
         // The side that closes first is the one that waits.
         drop(server);
         drop(client);
-        drop(listener);
-        probe(LOCALHOST, port, Protocol::Tcp).unwrap();
+        assert_eq!(holder(LOCALHOST, port, Protocol::Tcp), None, "it is in TIME_WAIT");
     }
 
     #[test]
-    fn a_udp_socket_is_seen() {
+    fn udp_sockets_are_seen_and_one_of_both_families_has_both() {
         let socket = UdpSocket::bind((ANY, 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
-        assert!(probe(LOCALHOST, port, Protocol::Udp).is_err());
+        assert!(holder(LOCALHOST, port, Protocol::Udp).is_some());
+        assert_eq!(holder(LOCALHOST, port, Protocol::Tcp), None);
+        if let Ok(both) = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)) {
+            let port = both.local_addr().unwrap().port();
+            assert!(holder(LOCALHOST, port, Protocol::Udp).is_some());
+            assert!(holder(Ipv6Addr::LOCALHOST.into(), port, Protocol::Udp).is_some());
+        }
     }
 
     #[test]
-    fn the_ephemeral_range_is_read_as_the_kernel_writes_it() {
-        assert_eq!(parse_range("32768\t60999\n"), Some((32768, 60999)));
+    fn the_kernels_tables_are_read_as_it_writes_them() {
+        let tcp = "  sl  local_address rem_address   st tx_queue\n\
+            \x20  0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n\
+            \x20  1: 0100007F:0016 0100007F:9C40 01 00000000:00000000\n\
+            \x20  2: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 0:0\n";
+        assert_eq!(parse_table(tcp, true), [8080, 80]);
+        assert_eq!(parse_table(tcp, false), [8080, 22, 80]);
+        let sctp = " ENDPT     SOCK   STY SST HBKT LPORT   UID INODE LADDRS\n\
+            ffff880017e0 ffff8800 2 10 29 11165 200 297238 127.0.0.1 10.0.0.1\n";
+        assert_eq!(parse_endpoints(sctp), [11165]);
+        for nothing in ["", "\n", "one\ntwo three\n"] {
+            assert_eq!(parse_table(nothing, false), [0; 0]);
+            assert_eq!(parse_endpoints(nothing), [0; 0]);
+        }
+    }
+
+    #[test]
+    fn port_settings_are_read_as_the_kernel_writes_them() {
+        assert_eq!(parse_range("32768\t60999\n"), PortRange::new(32768, 60999));
         for bad in ["", "1", "5 4", "a b", "1 70000"] {
             assert_eq!(parse_range(bad), None, "{bad}");
         }
+        let list = [PortRange::single(8080), PortRange::new(9000, 9010).unwrap()];
+        assert_eq!(parse_list("8080,9000-9010\n"), Some(list.to_vec()));
+        assert_eq!(parse_list("\n"), Some(Vec::new()));
+        assert_eq!(parse_list("x"), None);
+        reserved().unwrap();
     }
 }

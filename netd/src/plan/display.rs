@@ -2,7 +2,7 @@
 
 use super::Step;
 use crate::state::{
-    Bridge, DeviceEntry, Gateways, Netns, NetworkEntry, NetworkNumber, PublishedEntry,
+    Bridge, DeviceEntry, Gateways, Mss, Netns, NetworkEntry, NetworkNumber, PublishedEntry,
     PublishedKey, UplinkEntry, Veth,
 };
 use std::{
@@ -34,9 +34,13 @@ impl Display for Step {
 }
 
 impl Display for PublishedKey {
-    /// Address, port and protocol: `0.0.0.0:8080/tcp`, `[::]:53/udp`.
+    /// Address, ports and protocol: `0.0.0.0:8080/tcp`, `[::]:5000-5009/udp`.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", SocketAddr::new(self.address, self.port), self.protocol)
+        write!(f, "{}", SocketAddr::new(self.address, self.ports.first()))?;
+        if !self.ports.is_single() {
+            write!(f, "-{}", self.ports.last())?;
+        }
+        write!(f, "/{}", self.protocol)
     }
 }
 
@@ -50,8 +54,17 @@ fn put_network(f: &mut Formatter<'_>, number: NetworkNumber, entry: &NetworkEntr
         (entry.internal, ", internal"),
         (!entry.icc, ", no traffic between containers"),
         (!entry.masquerade, ", no masquerade"),
+        (entry.endpoint_independent, ", endpoint-independent mapping"),
     ];
-    marks.iter().filter(|(set, _)| *set).try_for_each(|(_, words)| f.write_str(words))
+    marks.iter().filter(|(set, _)| *set).try_for_each(|(_, words)| f.write_str(words))?;
+    for source in pair(entry.host_ipv4, entry.host_ipv6) {
+        write!(f, ", masquerade behind {source}")?;
+    }
+    match entry.mss {
+        Mss::Unchanged => Ok(()),
+        Mss::Clamp => f.write_str(", segments as the route has them"),
+        Mss::AtMost(bytes) => write!(f, ", segments of {bytes} bytes at most"),
+    }
 }
 
 fn put_veth(f: &mut Formatter<'_>, name: &impl Display, veth: &Veth) -> fmt::Result {
@@ -81,7 +94,11 @@ fn put_uplink(f: &mut Formatter<'_>, name: &impl Display, entry: &UplinkEntry) -
 }
 
 fn put_published(f: &mut Formatter<'_>, key: &PublishedKey, entry: &PublishedEntry) -> fmt::Result {
-    write!(f, "publish {key} to {}", SocketAddr::new(entry.address, entry.port))
+    write!(f, "publish {key} to {}", SocketAddr::new(entry.address, entry.port))?;
+    match &entry.from {
+        Some(from) => write!(f, " for {}", list(from)),
+        None => Ok(()),
+    }
 }
 
 fn pair(ipv4: Option<impl Into<IpAddr>>, ipv6: Option<impl Into<IpAddr>>) -> Vec<IpAddr> {

@@ -66,7 +66,7 @@ impl Model {
                 let old = kernel.uplinks.insert(name.clone(), entry.clone());
                 assert_ne!(old.as_ref(), Some(entry), "nothing to do");
             }
-            Step::PutPublished(key, entry) => self.put_published(*key, *entry),
+            Step::PutPublished(key, entry) => self.put_published(*key, entry.clone()),
         }
     }
 
@@ -135,6 +135,13 @@ impl Model {
         };
         assert!(self.0.networks.contains_key(&new.network), "leads to an unknown network");
         assert!(self.0.devices.values().any(behind), "leads to an unknown endpoint");
-        assert_ne!(self.0.published.insert(key, new), Some(new), "nothing to do");
+        let old = self.0.published.insert(key, new.clone());
+        assert_ne!(old, Some(new), "nothing to do");
+        let excludes = |other: &&PublishedKey| {
+            **other != key
+                && (other.address, other.protocol) == (key.address, key.protocol)
+                && other.ports.common(key.ports).is_some()
+        };
+        assert_eq!(self.0.published.keys().find(excludes), None, "{key} is published in part");
     }
 }

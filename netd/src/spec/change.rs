@@ -7,6 +7,7 @@ mod input;
 mod lifecycle;
 mod made_up;
 mod networks;
+mod ports;
 
 pub use attach::Foreign;
 

@@ -1,7 +1,7 @@
 //! Containers and their endpoints.
 
 use super::name::{Id, InterfaceName, Mac, Name};
-use super::port::{PortMapping, Published};
+use super::port::{Publication, Published};
 use crate::state::{ContainerNumber, Protocol};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -33,10 +33,9 @@ pub struct Container {
     pub mode: Mode,
     /// Its attachments by network identity.
     pub endpoints: BTreeMap<Id, Endpoint>,
-    /// Publications that were asked for.
-    pub mappings: Vec<PortMapping>,
-    /// Publications in force: every host port chosen.
-    pub published: Vec<Published>,
+    /// What it publishes, in the order in which it was asked for.
+    #[serde(default)]
+    pub ports: Vec<Publication>,
     /// Ports that it says it serves, for `-P` and `ps`.
     pub exposed: Vec<(u16, Protocol)>,
     /// Extra /etc/hosts lines: name and address.
@@ -47,6 +46,13 @@ pub struct Container {
     pub environment: Vec<String>,
     /// Forgotten as soon as it ends.
     pub auto_remove: bool,
+}
+
+impl Container {
+    /// The publications in force: every host port chosen.
+    pub fn published(&self) -> impl Iterator<Item = &Published> {
+        self.ports.iter().flat_map(|publication| &publication.published)
+    }
 }
 
 /// Who made the namespace.

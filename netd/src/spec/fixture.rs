@@ -3,10 +3,10 @@
 use super::Spec;
 use super::name::Id;
 use super::network::NetworkContext;
-use super::port::PortHost;
+use super::port::{PortHost, Publication};
 use crate::api::protocol::{ContainerCreate, NetworkAttach, NetworkConnect, NetworkCreate};
 use crate::error::Result;
-use crate::state::{Host, HostLink, HostRoute};
+use crate::state::{Host, HostLink, HostRoute, PortRange};
 
 /// 2026-01-02T03:04:05Z.
 pub(super) const NOW: u64 = 1_767_323_045;
@@ -63,21 +63,26 @@ pub(super) fn container(name: &str, networks: &[&str]) -> ContainerCreate {
     }
 }
 
-/// Registers a container on the host, where a process listens on port 22.
-pub(super) fn register(spec: &mut Spec, request: &ContainerCreate) -> Result<Id> {
+/// Does something with the host's ports, where a process listens on 22.
+pub(super) fn with_ports<T>(work: impl FnOnce(&mut PortHost<'_>) -> T) -> T {
     let host = host();
     let mut cursor = 40_000;
-    let mut probe = |_, port, _| match port {
-        22 => Err("address already in use".to_owned()),
-        _ => Ok(()),
+    let mut probe = |_, ports: PortRange, _| {
+        ports.contains(22).then(|| (22, "address already in use".to_owned()))
     };
     let mut ports = PortHost {
         addresses: &host.addresses,
-        ephemeral: (40_000, 40_999),
+        ephemeral: PortRange::new(40_000, 40_999).unwrap(),
+        reserved: &[],
         cursor: &mut cursor,
         probe: &mut probe,
     };
-    spec.create_container(request, NOW, &mut ports)
+    work(&mut ports)
+}
+
+/// Registers a container.
+pub(super) fn register(spec: &mut Spec, request: &ContainerCreate) -> Result<Id> {
+    with_ports(|ports| spec.create_container(request, NOW, ports))
 }
 
 /// Registers and starts a container; its namespace's inode is its number.
@@ -94,5 +99,14 @@ pub(super) fn start(spec: &mut Spec, request: &ContainerCreate) -> Id {
 
 pub(super) fn connect(spec: &mut Spec, network: &str, name: &str) -> Result<Id> {
     let request = NetworkConnect { container: name.into(), ..Default::default() };
-    spec.connect(network, &request, None, NOW)
+    with_ports(|ports| spec.connect(network, &request, None, NOW, ports))
+}
+
+pub(super) fn disconnect(spec: &mut Spec, network: &str, name: &str) -> Result<Id> {
+    with_ports(|ports| spec.disconnect(network, name, ports))
+}
+
+pub(super) fn publish(spec: &mut Spec, name: &str, specs: &[&str]) -> Result<Vec<Publication>> {
+    let specs: Vec<String> = specs.iter().map(ToString::to_string).collect();
+    with_ports(|ports| spec.publish(name, &specs, ports))
 }

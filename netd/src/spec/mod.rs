@@ -57,12 +57,12 @@ impl Spec {
         self.endpoints_on(network).flat_map(|(_, endpoint)| addresses(endpoint)).collect()
     }
 
-    /// The host ports in use, with the names of the containers that hold them.
+    /// The host ports that other containers than `own` use, with their holders' names.
     #[must_use]
-    pub fn taken_ports(&self) -> TakenPorts<'_> {
+    pub fn ports_taken_from(&self, own: &Id) -> TakenPorts<'_> {
         let mut taken = TakenPorts::default();
-        for container in self.live() {
-            container.published.iter().for_each(|p| taken.insert(p, &container.name));
+        for container in self.live().filter(|container| container.id != *own) {
+            container.published().for_each(|p| taken.insert(p, &container.name));
         }
         taken
     }

@@ -11,10 +11,13 @@ use super::subnet::{Pool, overlaps, parse_pools};
 use crate::api::protocol::NetworkCreate;
 use crate::error::{Error, Result};
 use crate::ipam;
-use crate::state::{Host, NetworkNumber};
+use crate::state::{Host, Mss, NetworkNumber};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 /// What kind of network it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,20 @@ pub struct NetworkOptions {
     /// Host address for ports published without one:
     /// `com.docker.network.bridge.host_binding_ipv4`, default none (all addresses).
     pub host_binding: Option<std::net::IpAddr>,
+    /// What masquerade puts in place of IPv4 sources: `com.docker.network.host_ipv4`, default
+    /// none (what the route prefers).
+    #[serde(default)]
+    pub host_ipv4: Option<Ipv4Addr>,
+    /// The same in IPv6: `com.docker.network.host_ipv6`.
+    #[serde(default)]
+    pub host_ipv6: Option<Ipv6Addr>,
+    /// A UDP port keeps its host port towards every remote end: `netd.nat_mapping`, default false
+    /// (`per-flow`).
+    #[serde(default)]
+    pub endpoint_independent: bool,
+    /// The segment size that TCP connections to the outside announce: `netd.mss`.
+    #[serde(default)]
+    pub mss: Mss,
 }
 
 /// What making a network depends on beside the request and the other networks.
@@ -96,6 +113,7 @@ impl Network {
         let id = Id::random();
         let bridge = spec.free_bridge_name(&name, &id, context.host)?;
         let options = NetworkOptions::parse(&request.options, bridge, request.enable_ipv6)?;
+        spec.check_host_addresses(&options, context.host)?;
         spec.check_interface_name(&options.bridge, context.host)?;
         Ok(Self {
             id,
@@ -146,6 +164,24 @@ impl Spec {
         match by_name {
             Ok(bridge) if self.check_interface_name(&bridge, host).is_ok() => Ok(bridge),
             _ => format!("nd-{}", id.short()).parse(),
+        }
+    }
+
+    /// Masquerade can only put an address in place of others that answers come back to.
+    fn check_host_addresses(&self, options: &NetworkOptions, host: &Host) -> Result<()> {
+        let gateways = || self.networks.values().flat_map(|n| n.pools.iter().map(|p| p.gateway));
+        let is_own = |address: IpAddr| {
+            host.addresses.contains(&address)
+                && !address.is_loopback()
+                && !gateways().any(|gateway| gateway == address)
+        };
+        let v4 = options.host_ipv4.map(|a| (options::HOST_IPV4, IpAddr::V4(a)));
+        let v6 = options.host_ipv6.map(|a| (options::HOST_IPV6, IpAddr::V6(a)));
+        match v4.into_iter().chain(v6).find(|(_, address)| !is_own(*address)) {
+            Some((key, address)) => Err(Error::conflict(format!(
+                "option {key}={address}: this host has no such address to the outside; add it to a device first, or use one of those that `ip address` shows"
+            ))),
+            None => Ok(()),
         }
     }
 

@@ -3,12 +3,13 @@
 use super::Spec;
 use super::container::{Container, Endpoint, Mode, Status};
 use super::network::{Driver, Network};
+use super::port::Publication;
 use super::subnet::Pool;
 use crate::api::protocol::{
-    ContainerInspect, EndpointInspect, Ipam, IpamConfig, NetworkContainer, NetworkInspect,
-    PortBinding,
+    ContainerInspect, EndpointInspect, Ipam, IpamConfig, NetworkContainer, NetworkInspect, PortView,
 };
-use std::{collections::BTreeMap, net::IpAddr, path::Path};
+use crate::state::Protocol;
+use std::{collections::BTreeSet, net::IpAddr, path::Path};
 
 /// A network with the containers that run on it.
 #[must_use]
@@ -151,26 +152,52 @@ fn prefix(pool: Option<&Pool>) -> u8 {
 
 /// What is published, and what is only exposed: by `--expose`, or by a publish spec that has no
 /// effect. The host's own namespace and an ended container have nothing to show.
-fn ports(container: &Container) -> BTreeMap<String, Vec<PortBinding>> {
-    let mut ports: BTreeMap<String, Vec<PortBinding>> = BTreeMap::new();
+fn ports(container: &Container) -> Vec<PortView> {
     if container.mode != Mode::Bridge || matches!(container.status, Status::Exited { .. }) {
-        return ports;
+        return Vec::new();
     }
-    for (port, protocol) in &container.exposed {
-        ports.entry(format!("{port}/{protocol}")).or_default();
-    }
-    for mapping in &container.mappings {
-        for port in mapping.container.0..=mapping.container.1 {
-            ports.entry(format!("{port}/{}", mapping.protocol)).or_default();
+    let mut ports: Vec<PortView> = container.ports.iter().flat_map(publication).collect();
+    ports.extend(only_exposed(container));
+    ports.sort();
+    ports
+}
+
+/// A publication in force, one entry for each of its ranges.
+pub fn publication(publication: &Publication) -> impl Iterator<Item = PortView> {
+    let from = &publication.mapping.from;
+    publication.published.iter().map(|published| PortView {
+        private_port: published.container,
+        protocol: published.protocol,
+        ip: Some(published.address),
+        public_port: Some(published.host.first()),
+        more: published.host.more(),
+        from: from.iter().map(ToString::to_string).collect(),
+    })
+}
+
+fn only_exposed(container: &Container) -> Vec<PortView> {
+    let named = container.ports.iter().filter(|p| p.published.is_empty()).flat_map(|p| {
+        let protocol = p.mapping.protocol;
+        p.mapping.container.ports().map(move |port| (protocol, port))
+    });
+    let exposed = container.exposed.iter().map(|(port, protocol)| (*protocol, *port));
+    let is_published = |(protocol, port): &(Protocol, u16)| {
+        container.published().any(|p| {
+            p.protocol == *protocol && (0..=p.host.more()).contains(&port.wrapping_sub(p.container))
+        })
+    };
+    let all: BTreeSet<_> = exposed.chain(named).filter(|port| !is_published(port)).collect();
+    let mut runs: Vec<PortView> = Vec::new();
+    for (protocol, port) in all {
+        let next = |run: &&mut PortView| {
+            run.protocol == protocol && run.private_port + run.more + 1 == port
+        };
+        match runs.last_mut().filter(next) {
+            Some(run) => run.more += 1,
+            None => runs.push(PortView::exposed(port, protocol)),
         }
     }
-    for published in &container.published {
-        let binding = PortBinding { host_ip: published.address, host_port: published.host };
-        let key = format!("{}/{}", published.container, published.protocol);
-        ports.entry(key).or_default().push(binding);
-    }
-    ports.values_mut().for_each(|bindings| bindings.sort_unstable());
-    ports
+    runs
 }
 
 #[cfg(test)]

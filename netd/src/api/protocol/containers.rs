@@ -1,5 +1,6 @@
 //! Containers on the socket.
 
+use crate::state::Protocol;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -112,8 +113,8 @@ pub struct ContainerInspect {
     pub mode: String,
     /// Attachments by network name.
     pub networks: BTreeMap<String, EndpointInspect>,
-    /// `80/tcp` to the host addresses and ports that lead there; empty for exposed ones.
-    pub ports: BTreeMap<String, Vec<PortBinding>>,
+    /// Ports that are published, and ports that are exposed only, by container port.
+    pub ports: Vec<PortView>,
     /// Extra /etc/hosts lines: name and address.
     pub hosts: Vec<(String, IpAddr)>,
     /// Resolvers in place of the host's.
@@ -161,12 +162,54 @@ pub struct EndpointInspect {
     pub host_interface: String,
 }
 
-/// A host address and port.
+/// Successive ports of a container's, and the host ports that lead to them one to one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct PortBinding {
-    /// Host address; `0.0.0.0` and `::` are all of a family.
-    pub host_ip: IpAddr,
-    /// Host port.
-    pub host_port: u16,
+pub struct PortView {
+    /// The container's first port.
+    pub private_port: u16,
+    /// `tcp`, `udp` or `sctp`.
+    #[serde(rename = "Type")]
+    pub protocol: Protocol,
+    /// Host address; `0.0.0.0` and `::` are all of a family. None where the ports are exposed only.
+    #[serde(rename = "IP", default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+    /// The first host port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_port: Option<u16>,
+    /// How many ports follow the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: u16,
+    /// Who may use them from outside, as CIDR; empty means everybody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+}
+
+impl PortView {
+    /// A port that nothing on the host leads to.
+    #[must_use]
+    pub fn exposed(port: u16, protocol: Protocol) -> Self {
+        let from = Vec::new();
+        Self { private_port: port, protocol, ip: None, public_port: None, more: 0, from }
+    }
+}
+
+/// `netctl publish`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ContainerPublish {
+    /// Specs as `-p` takes them.
+    pub publish: Vec<String>,
+}
+
+/// `netctl unpublish`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ContainerUnpublish {
+    /// Specs; what one leaves out fits anything.
+    pub unpublish: Vec<String>,
+}
+
+fn is_zero(number: &u16) -> bool {
+    *number == 0
 }

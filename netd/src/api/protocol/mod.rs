@@ -16,6 +16,8 @@
 //! | `POST /v1/containers/{ref}/start` | `ContainerStart` | `ContainerInspect` |
 //! | `POST /v1/containers/{ref}/exit` | `ContainerExit` | `{}` |
 //! | `POST /v1/containers/{ref}/stop` | `ContainerStop` | `ContainerInspect` |
+//! | `POST /v1/containers/{ref}/publish` | `ContainerPublish` | `[PortView]`, what is new |
+//! | `POST /v1/containers/{ref}/unpublish` | `ContainerUnpublish` | `{}` |
 //! | `DELETE /v1/containers/{ref}?force=true` | | `Removed` |
 //! | `GET /v1/status` | | `Status` |
 //! | `GET /v1/drops` | | `[Drop]` |

@@ -50,6 +50,10 @@ pub enum Verb {
     Rm(RemoveArgs),
     /// List the published ports of a container
     Port(PortArgs),
+    /// Publish ports of a container, also while it runs
+    Publish(PublishArgs),
+    /// Stop publishing ports of a container, also while it runs
+    Unpublish(PublishArgs),
     /// Show how the agent and its dataplane are
     Status(StatusArgs),
     /// Show which packets were dropped, and why
@@ -143,6 +147,17 @@ pub struct PortArgs {
     /// Only where this port of the container leads
     #[arg(value_name = "PORT[/PROTO]")]
     pub port: Option<String>,
+}
+
+/// `publish` and `unpublish`
+#[derive(Debug, Args)]
+pub struct PublishArgs {
+    /// The container
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub container: String,
+    /// [ip:][hostPort[-end]:]port[-end][/tcp|udp|sctp][,from=CIDR[,CIDR...]]
+    #[arg(required = true, value_name = "SPEC")]
+    pub specs: Vec<String>,
 }
 
 /// `status`

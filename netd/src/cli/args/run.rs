@@ -21,7 +21,7 @@ pub struct RunArgs {
     /// Network to be on; repeatable; `host` and `none` alone
     #[arg(long, visible_alias = "net", value_name = "NETWORK[,alias=A,ip=IP,ip6=IP]", value_parser = attachment)]
     pub network: Vec<NetworkAttach>,
-    /// Publish a port: [ip:][hostPort[-end]:]port[-end][/tcp|udp]
+    /// Publish a port: [ip:][hostPort[-end]:]port[-end][/tcp|udp|sctp][,from=CIDR[,CIDR...]]
     #[arg(short, long, value_name = "SPEC")]
     pub publish: Vec<String>,
     /// Publish every exposed port on a picked one

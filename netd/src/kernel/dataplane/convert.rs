@@ -1,13 +1,19 @@
 //! Between the planner's words and the maps' bytes.
 
 use crate::spec::name::{InterfaceName, Mac};
-use crate::state::{DeviceEntry, NetworkEntry, Protocol, PublishedEntry, PublishedKey};
+use crate::state::{DeviceEntry, Mss, NetworkEntry};
 use ipnet::IpNet;
 use netd_common::{
-    abi::{self, DEVICE_IPV6, DEVICE_NO_ICC, NETWORK_INTERNAL, NETWORK_MASQUERADE, NETWORK_NO_ICC},
+    abi::{
+        self, DEVICE_IPV6, DEVICE_NO_ICC, MSS_OF_ROUTE, NETWORK_ENDPOINT_INDEPENDENT,
+        NETWORK_INTERNAL, NETWORK_MASQUERADE, NETWORK_NO_ICC,
+    },
     address::Address,
 };
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 /// The name that an index without a device goes by: `#17`.
 pub(super) fn nameless(index: u32) -> Option<InterfaceName> {
@@ -24,15 +30,20 @@ pub(super) fn network(entry: &NetworkEntry, bridge: u32) -> abi::Network {
         bridge,
         flags: flag(entry.internal, NETWORK_INTERNAL)
             | flag(entry.masquerade, NETWORK_MASQUERADE)
-            | flag(!entry.icc, NETWORK_NO_ICC),
+            | flag(!entry.icc, NETWORK_NO_ICC)
+            | flag(entry.endpoint_independent, NETWORK_ENDPOINT_INDEPENDENT),
         gateway4: gateway(Address::is_v4),
         gateway6: gateway(|a| !a.is_v4() && !a.is_link_local_v6()),
         link_local: gateway(Address::is_link_local_v6),
         mac: entry.mac.0,
         mtu: u16::try_from(entry.mtu).unwrap_or(u16::MAX),
-        host4: Address::UNSPECIFIED,
-        host6: Address::UNSPECIFIED,
-        mss: 0,
+        host4: entry.host_ipv4.map_or(Address::UNSPECIFIED, Address::from),
+        host6: entry.host_ipv6.map_or(Address::UNSPECIFIED, Address::from),
+        mss: match entry.mss {
+            Mss::Unchanged => 0,
+            Mss::Clamp => MSS_OF_ROUTE,
+            Mss::AtMost(bytes) => bytes.into(),
+        },
     }
 }
 
@@ -51,6 +62,14 @@ pub(super) fn network_entry(
         internal: value.flags & NETWORK_INTERNAL != 0,
         icc: value.flags & NETWORK_NO_ICC == 0,
         masquerade: value.flags & NETWORK_MASQUERADE != 0,
+        host_ipv4: ipv4(value.host4),
+        host_ipv6: ipv6(value.host6),
+        endpoint_independent: value.flags & NETWORK_ENDPOINT_INDEPENDENT != 0,
+        mss: match value.mss {
+            0 => Mss::Unchanged,
+            MSS_OF_ROUTE => Mss::Clamp,
+            bytes => Mss::AtMost(u16::try_from(bytes).unwrap_or(u16::MAX)),
+        },
     }
 }
 
@@ -75,47 +94,12 @@ pub(super) fn device(entry: &DeviceEntry, network: &abi::Network, slot: u32) -> 
     }
 }
 
-pub(super) fn published_key(key: &PublishedKey) -> abi::PublishedKey {
-    abi::PublishedKey {
-        address: key.address.into(),
-        port: key.port.to_be_bytes(),
-        protocol: key.protocol.number(),
-        pad: 0,
-        rest: 0,
-    }
+fn ipv4(address: Address) -> Option<Ipv4Addr> {
+    (!address.is_unspecified()).then(|| Ipv4Addr::from(address.v4_bytes()))
 }
 
-/// None for a protocol that netd never wrote.
-pub(super) fn published_key_back(key: &abi::PublishedKey) -> Option<PublishedKey> {
-    let all = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
-    let protocol = all.into_iter().find(|p| p.number() == key.protocol)?;
-    Some(PublishedKey { address: key.address.into(), port: u16::from_be_bytes(key.port), protocol })
-}
-
-pub(super) fn published(
-    key: &abi::PublishedKey,
-    entry: &PublishedEntry,
-    slot: u32,
-) -> abi::Published {
-    abi::Published {
-        address: entry.address.into(),
-        network: entry.network,
-        container: entry.container,
-        slot,
-        port: entry.port.to_be_bytes(),
-        first: key.port,
-        clients: 0,
-        pad: 0,
-    }
-}
-
-pub(super) fn published_entry(value: &abi::Published) -> PublishedEntry {
-    PublishedEntry {
-        network: value.network,
-        container: value.container,
-        address: value.address.into(),
-        port: u16::from_be_bytes(value.port),
-    }
+fn ipv6(address: Address) -> Option<Ipv6Addr> {
+    (!address.is_unspecified()).then(|| Ipv6Addr::from(address.v6_bytes()))
 }
 
 /// A subnet as a prefix of the one address form.

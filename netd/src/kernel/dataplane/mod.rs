@@ -9,6 +9,7 @@ mod convert;
 mod flows;
 mod hooks;
 mod observe;
+mod publications;
 mod slots;
 mod sweep;
 mod uplinks;
@@ -22,11 +23,12 @@ use aya::{
 };
 use netd_common::{
     abi::{
-        ABI_VERSION, Config, Device, DropKey, Endpoint, EndpointKey, Network, OwnedKey, Published,
-        PublishedKey, SourceKey, Timeouts, Uplink, maps, programs,
+        ABI_VERSION, Config, Device, DropKey, Endpoint, EndpointKey, Network, OwnedKey, SourceKey,
+        Timeouts, Uplink, maps, programs,
     },
     address::Address,
 };
+use publications::Publications;
 use slots::Slots;
 use std::{
     fs,
@@ -49,6 +51,7 @@ pub struct Dataplane {
     directory: PathBuf,
     ebpf: Ebpf,
     tables: Tables,
+    publications: Publications,
     slots: Slots,
     flows: Arc<Mutex<FlowTables>>,
     notes: Vec<String>,
@@ -73,7 +76,6 @@ struct Tables {
     locals: HashMap<MapData, Address, u32>,
     uplinks: HashMap<MapData, u32, Uplink>,
     sources: LpmTrie<MapData, SourceKey, Address>,
-    published: HashMap<MapData, PublishedKey, Published>,
     generations: Array<MapData, u32>,
     drops: PerCpuHashMap<MapData, DropKey, u64>,
     paths: PerCpuArray<MapData, u64>,
@@ -104,9 +106,10 @@ impl Dataplane {
         }
         let tables = Tables::open(&mut ebpf)?;
         write_config(&mut ebpf, &Capacity::pinned(&directory)?, settings.timeouts)?;
-        let slots = Slots::adopt(&tables)?;
+        let publications = Publications::open(&mut ebpf)?;
+        let slots = Slots::adopt(&tables, publications.slots())?;
         let flows = Arc::new(Mutex::new(FlowTables::open(&directory, settings.timeouts)?));
-        let mut dataplane = Self { directory, ebpf, tables, slots, flows, notes };
+        let mut dataplane = Self { directory, ebpf, tables, publications, slots, flows, notes };
         dataplane.adopt_uplinks()?;
         dataplane.attach_host_programs(cgroup)?;
         Ok(dataplane)
@@ -179,7 +182,6 @@ impl Tables {
             locals: table(ebpf, maps::LOCALS)?,
             uplinks: table(ebpf, maps::UPLINKS)?,
             sources: table(ebpf, maps::SOURCES)?,
-            published: table(ebpf, maps::PUBLISHED)?,
             generations: table(ebpf, maps::GENERATIONS)?,
             drops: table(ebpf, maps::DROPS)?,
             paths: table(ebpf, maps::PATHS)?,

@@ -33,6 +33,14 @@ pub struct PathCount {
 }
 
 impl Dataplane {
+    /// Reads the published ports again, and puts right what does not go with them.
+    ///
+    /// # Errors
+    /// A map that can't be read or written.
+    pub fn reread(&mut self) -> Result<()> {
+        self.publications.adopt()
+    }
+
     /// What the maps and hooks hold. A device index that `names` does not have goes by `#17`.
     ///
     /// # Errors
@@ -41,12 +49,7 @@ impl Dataplane {
         let mut state = State::default();
         self.observe_networks(names, &mut state)?;
         self.observe_devices(names, &mut state)?;
-        for entry in self.tables.published.iter() {
-            let (key, value) = entry.map_err(|e| refused("cannot read the published ports", &e))?;
-            if let Some(key) = convert::published_key_back(&key) {
-                state.published.insert(key, convert::published_entry(&value));
-            }
-        }
+        state.published = self.publications.observe();
         for address in self.tables.locals.keys() {
             let address = address.map_err(|e| refused("cannot read the host addresses", &e))?;
             state.locals.insert(address.into());

@@ -15,13 +15,10 @@ pub(super) struct Slots {
 
 impl Slots {
     /// Finds the slots that the adopted maps use.
-    pub(super) fn adopt(tables: &Tables) -> Result<Self> {
-        let mut used = BTreeSet::new();
+    pub(super) fn adopt(tables: &Tables, published: impl Iterator<Item = u32>) -> Result<Self> {
+        let mut used: BTreeSet<u32> = published.collect();
         for entry in tables.devices.iter() {
             used.insert(entry.map_err(|e| refused("cannot read the devices", &e))?.1.slot);
-        }
-        for entry in tables.published.iter() {
-            used.insert(entry.map_err(|e| refused("cannot read the published ports", &e))?.1.slot);
         }
         Ok(Self { used, next: 1 })
     }

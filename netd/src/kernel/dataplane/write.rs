@@ -5,10 +5,10 @@ use crate::error::{Error, Result};
 use crate::state::{DeviceEntry, NetworkEntry, NetworkNumber, PublishedEntry, PublishedKey};
 use aya::maps::{MapError, lpm_trie::Key};
 use netd_common::{
-    abi::{Device, Endpoint, EndpointKey, OwnedKey, Published},
+    abi::{Device, Endpoint, EndpointKey, OwnedKey},
     address::Address,
 };
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 impl Dataplane {
     /// Makes a network known, with its subnets.
@@ -106,51 +106,42 @@ impl Dataplane {
     /// Gives every publication that leads to a device a new slot: its flows know the device by an
     /// index that is no longer right.
     fn void_publications(&mut self, device: &Device) -> Result<()> {
-        let failed = |e| refused("cannot void the flows of published ports", &e);
-        let leads_there = |published: &Published| {
-            published.container == device.container
-                && (published.address == device.ipv4 || published.address == device.ipv6)
-        };
-        let all: Vec<_> = self.tables.published.iter().collect::<Result<_, _>>().map_err(failed)?;
-        for (key, old) in all.into_iter().filter(|(_, published)| leads_there(published)) {
-            let slot = self.slots.allocate(&mut self.tables.generations)?;
-            self.tables.published.insert(key, Published { slot, ..old }, 0).map_err(failed)?;
-            self.slots.release(&mut self.tables.generations, old.slot)?;
+        let addresses = [device.ipv4, device.ipv6];
+        for old in self.publications.slots_of(device.container, &addresses) {
+            let new = self.slots.allocate(&mut self.tables.generations)?;
+            self.publications.move_slot(old, new)?;
+            self.slots.release(&mut self.tables.generations, old)?;
         }
         Ok(())
     }
 
-    /// Publishes a port, or leads it elsewhere in one update; the old way's flows are void.
+    /// Publishes ports, or leads them elsewhere; the old way's flows are void.
     ///
     /// # Errors
     /// A full map.
     pub fn put_published(&mut self, key: &PublishedKey, entry: &PublishedEntry) -> Result<()> {
-        let failed = |e| refused(&format!("cannot publish port {}", key.port), &e);
-        let key = convert::published_key(key);
-        let old = found(self.tables.published.get(&key, 0)).map_err(failed)?;
         let slot = self.slots.allocate(&mut self.tables.generations)?;
-        self.tables
-            .published
-            .insert(key, convert::published(&key, entry, slot), 0)
-            .map_err(failed)?;
-        match old {
-            Some(old) => self.slots.release(&mut self.tables.generations, old.slot),
-            None => Ok(()),
+        match self.publications.put(key, entry, slot) {
+            Ok(old) => self.release_slots(old),
+            Err(error) => {
+                self.slots.release(&mut self.tables.generations, slot)?;
+                Err(error)
+            }
         }
     }
 
-    /// Forgets a published port and voids its flows.
+    /// Forgets published ports and voids their flows.
     ///
     /// # Errors
     /// A map that can't be written.
     pub fn delete_published(&mut self, key: &PublishedKey) -> Result<()> {
-        let failed = |e| refused(&format!("cannot unpublish port {}", key.port), &e);
-        let key = convert::published_key(key);
-        let Some(old) = found(self.tables.published.get(&key, 0)).map_err(failed)? else {
-            return Ok(());
-        };
-        self.tables.published.remove(&key).map_err(failed)?;
-        self.slots.release(&mut self.tables.generations, old.slot)
+        let old = self.publications.remove(key)?;
+        self.release_slots(old)
+    }
+
+    fn release_slots(&mut self, slots: BTreeSet<u32>) -> Result<()> {
+        let generations = &mut self.tables.generations;
+        slots.into_iter().try_for_each(|slot| self.slots.release(generations, slot))
     }
 
     /// Makes an address of the host's known.
@@ -214,7 +205,7 @@ pub(super) fn found<V>(value: Result<V, MapError>) -> Result<Option<V>, MapError
 }
 
 /// A removal whose miss is no failure.
-fn absent_is_fine(removed: Result<(), MapError>) -> Result<(), MapError> {
+pub(super) fn absent_is_fine(removed: Result<(), MapError>) -> Result<(), MapError> {
     match removed {
         Err(MapError::KeyNotFound | MapError::ElementNotFound) => Ok(()),
         Err(MapError::SyscallError(e)) if e.io_error.kind() == std::io::ErrorKind::NotFound => {

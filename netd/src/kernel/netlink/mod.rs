@@ -11,10 +11,12 @@ mod link;
 mod observe;
 mod ownership;
 mod routes;
+mod sockets;
 mod tc;
 mod veths;
 
 pub use observe::LinkView;
+pub use sockets::listening_ports;
 pub use tc::{EGRESS_BLOCK, INGRESS_BLOCK};
 
 use super::netns;

@@ -1,7 +1,7 @@
 //! What people, other programs and half-done work do to a kernel's picture.
 
 use super::*;
-use crate::state::Protocol;
+use crate::state::{PortRange, Protocol};
 use proptest::sample::{Index, select};
 
 /// One thing gone wrong. What else the kernel would change with it, [`damage`] changes too.
@@ -111,8 +111,9 @@ fn strange_port(state: &mut State, index: Index) {
     let device = &state.devices[&name];
     let Some(address) = device.addresses.first().copied() else { return };
     let (network, container) = (device.network, device.container);
-    let key = PublishedKey { address: ip("192.0.2.2"), port: 9999, protocol: Protocol::Udp };
-    let entry = PublishedEntry { network, container, address, port: 9 };
+    let ports = PortRange::single(9999);
+    let key = PublishedKey { address: ip("192.0.2.2"), ports, protocol: Protocol::Udp };
+    let entry = PublishedEntry { network, container, address, port: 9, from: None };
     state.published.insert(key, entry);
 }
 

@@ -7,7 +7,7 @@ use crate::spec::{
     name::{Id, Mac},
     network::Network,
 };
-use crate::state::Protocol;
+use crate::state::{Mss, PortRange, Protocol};
 
 /// A network, and container 1 in it with port 8080 published.
 fn web() -> Spec {
@@ -251,15 +251,25 @@ fn namespaces_that_nobody_asked_about_are_left_alone() {
 
 #[test]
 fn every_step_has_words() {
-    let key = PublishedKey { address: ip("::"), port: 53, protocol: Protocol::Udp };
-    let entry = PublishedEntry { network: 1, container: 1, address: ip("fd00::2"), port: 5353 };
-    assert_eq!(Step::PutPublished(key, entry).to_string(), "publish [::]:53/udp to [fd00::2]:5353");
+    let single = PortRange::single(53);
+    let key = PublishedKey { address: ip("::"), ports: single, protocol: Protocol::Udp };
+    let (address, from) = (ip("fd00::2"), None);
+    let entry = PublishedEntry { network: 1, container: 1, address, port: 5353, from };
+    let words = |key, entry: &PublishedEntry| Step::PutPublished(key, entry.clone()).to_string();
+    assert_eq!(words(key, &entry), "publish [::]:53/udp to [fd00::2]:5353");
+    let range = PublishedKey { ports: PortRange::new(53, 60).unwrap(), ..key };
+    let from = ["10.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap());
+    let entry = PublishedEntry { from: Some(from.into()), ..entry };
+    let expected = "publish [::]:53-60/udp to [fd00::2]:5353 for 10.0.0.0/8, ::1/128";
+    assert_eq!(words(range, &entry), expected);
     let bare = Step::PutUplink(interface("eth0"), UplinkEntry::default());
     assert_eq!(bare.to_string(), "attach to uplink eth0 without masquerade: it has no address");
     let mut network = state(&web()).networks[&1].clone();
     (network.internal, network.icc, network.masquerade) = (true, false, false);
+    (network.endpoint_independent, network.mss) = (true, Mss::AtMost(1360));
+    network.host_ipv4 = "192.0.2.2".parse().ok();
     assert_eq!(
         Step::PutNetwork(1, network).to_string(),
-        "register network 1 on nd-web: 172.1.0.0/16, fd00:0:0:1::/64, internal, no traffic between containers, no masquerade"
+        "register network 1 on nd-web: 172.1.0.0/16, fd00:0:0:1::/64, internal, no traffic between containers, no masquerade, endpoint-independent mapping, masquerade behind 192.0.2.2, segments of 1360 bytes at most"
     );
 }

@@ -2,7 +2,7 @@
 
 use super::damage::{Damage, damage};
 use super::*;
-use crate::desired::samples::{attach, container, network, publish, running, spec};
+use crate::desired::samples::{attach, container, network, publish_range, running, spec};
 use crate::spec::{Spec, container::Container, network::Network};
 use crate::state::Host;
 use proptest::{array::uniform3, collection::vec, option};
@@ -79,9 +79,26 @@ fn any_container() -> impl Strategy<Value = ContainerShape> {
     })
 }
 
-/// The container that holds a port, and the host address.
-fn any_port() -> impl Strategy<Value = (usize, &'static str)> {
-    (0..3usize, prop::sample::select(vec!["0.0.0.0", "::", "127.0.0.1"]))
+/// A publication: of ten host ports, some.
+#[derive(Clone, Debug)]
+struct PortShape {
+    /// The container that publishes them.
+    owner: usize,
+    /// The host address.
+    address: &'static str,
+    first: u16,
+    more: u16,
+    /// Who may use them, in the words of a publish spec.
+    from: &'static str,
+}
+
+fn any_port() -> impl Strategy<Value = PortShape> {
+    let address = prop::sample::select(vec!["0.0.0.0", "::", "127.0.0.1"]);
+    let from = prop::sample::select(vec!["", ",from=10.0.0.0/8"]);
+    let more = prop_oneof![Just(0), 1..6u16];
+    (0..3usize, address, 0..4u16, more, from).prop_map(|(owner, address, first, more, from)| {
+        PortShape { owner, address, first, more, from }
+    })
 }
 
 fn any_host() -> impl Strategy<Value = Host> {
@@ -105,7 +122,7 @@ fn assemble(
     networks: [Option<NetworkShape>; 3],
     numbers: [u32; 3],
     containers: [Option<ContainerShape>; 3],
-    ports: [Option<(usize, &'static str)>; 3],
+    ports: [Option<PortShape>; 3],
 ) -> Spec {
     let names = ["a", "b", "c"].into_iter().zip(1..);
     let networks: Vec<Option<Network>> = names
@@ -116,9 +133,10 @@ fn assemble(
         .zip(containers)
         .map(|(own, shape)| shape.map(|shape| shaped_container(own, &shape, &networks)))
         .collect();
-    for (host, (owner, address)) in (8080..).zip(ports.into_iter().flatten()) {
-        if let Some(container) = &mut containers[owner] {
-            publish(container, address, host);
+    for (ten, port) in (8080..).step_by(10).zip(ports.into_iter().flatten()) {
+        if let Some(container) = &mut containers[port.owner] {
+            let first = ten + port.first;
+            publish_range(container, port.address, first, first + port.more, port.from);
         }
     }
     let networks = networks.into_iter().zip(numbers);

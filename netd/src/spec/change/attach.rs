@@ -6,6 +6,7 @@ use crate::ipam;
 use crate::spec::container::{Container, Endpoint, Mode, Source, Status};
 use crate::spec::name::{Id, InterfaceName, Mac};
 use crate::spec::network::{Driver, Network, is_predefined};
+use crate::spec::port::PortHost;
 use crate::spec::subnet::Pool;
 use crate::spec::{Spec, timestamp};
 use std::{
@@ -41,41 +42,51 @@ impl Foreign {
 impl Spec {
     /// Attaches a container to a network and returns the container's identity. A `foreign` one
     /// takes the place of the request's reference, and becomes known if it was not. `now` is in
-    /// seconds since 1970.
+    /// seconds since 1970. What the container publishes comes into force with its first network
+    /// that is not internal.
     ///
     /// # Errors
     /// `NotFound` where network or container do not exist; `Conflict` where the container is on
-    /// the network already, can't be on it, has ended, or where an address is taken; `Invalid`
-    /// where an alias or address makes no sense.
+    /// the network already, can't be on it, has ended, or where an address or one of its ports is
+    /// taken; `Invalid` where an alias or address makes no sense.
     pub fn connect(
         &mut self,
         network: &str,
         request: &NetworkConnect,
         foreign: Option<&Foreign>,
         now: u64,
+        ports: &mut PortHost<'_>,
     ) -> Result<Id> {
         let network = self.network(network)?;
         let mut container = match foreign {
             Some(foreign) => self.foreign_container(foreign, now)?,
             None => self.container(&request.container)?.clone(),
         };
-        let endpoint = self.endpoint_for(network, &container, request).map_err(|error| {
-            let name = &container.name;
-            error.context(format!("cannot connect {name} to network {}", network.name))
-        })?;
+        let what = format!("cannot connect {} to network {}", container.name, network.name);
+        let before = self.binding(&container);
+        let endpoint = self
+            .endpoint_for(network, &container, request)
+            .map_err(|error| error.context(&what))?;
         container.endpoints.insert(network.id.clone(), endpoint);
+        self.put_ports(&mut container, before, ports).map_err(|error| error.context(&what))?;
         let id = container.id.clone();
         self.containers.insert(id.clone(), container);
         Ok(id)
     }
 
     /// Detaches a container from a network and returns the container's identity. A foreign one
-    /// is forgotten with its last attachment.
+    /// is forgotten with its last attachment. Without a network that is not internal it publishes
+    /// nothing.
     ///
     /// # Errors
     /// `NotFound` where network or container do not exist; `Conflict` where the one is not on
-    /// the other.
-    pub fn disconnect(&mut self, network: &str, container: &str) -> Result<Id> {
+    /// the other, or where a port is taken on the host address of the next network's choice.
+    pub fn disconnect(
+        &mut self,
+        network: &str,
+        container: &str,
+        ports: &mut PortHost<'_>,
+    ) -> Result<Id> {
         let network = self.network(network)?;
         let container = self.container(container)?;
         if !container.endpoints.contains_key(&network.id) {
@@ -88,11 +99,16 @@ impl Spec {
                 container.name, network.name
             )));
         }
-        let (network, id) = (network.id.clone(), container.id.clone());
-        let container = self.container_mut(&id)?;
-        container.endpoints.remove(&network);
+        let what = format!("cannot disconnect {} from network {}", container.name, network.name);
+        let before = self.binding(container);
+        let mut container = container.clone();
+        container.endpoints.remove(&network.id);
+        self.put_ports(&mut container, before, ports).map_err(|error| error.context(what))?;
+        let id = container.id.clone();
         if container.source != Source::Run && container.endpoints.is_empty() {
             self.containers.remove(&id);
+        } else {
+            self.containers.insert(id.clone(), container);
         }
         Ok(id)
     }
@@ -156,8 +172,7 @@ impl Spec {
             status,
             mode: Mode::Bridge,
             endpoints: BTreeMap::new(),
-            mappings: Vec::new(),
-            published: Vec::new(),
+            ports: Vec::new(),
             exposed: Vec::new(),
             hosts: Vec::new(),
             dns: Vec::new(),

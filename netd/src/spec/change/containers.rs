@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::spec::container::{Container, Endpoint, Mode, Source, Status};
 use crate::spec::name::{Id, Name};
 use crate::spec::network::{Driver, Network};
-use crate::spec::port::{PortHost, PortRequest, Published, allocate_ports};
+use crate::spec::port::{PortHost, PortMapping, Publication, for_exposed};
 use crate::spec::{Spec, lowest_free, timestamp};
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -15,7 +15,7 @@ impl Spec {
     /// returns its identity. `now` is in seconds since 1970.
     ///
     /// Ports are published through the gateway endpoint's network; a container that has none,
-    /// because it uses `host`, `none` or internal networks only, publishes nothing.
+    /// because it uses `host`, `none` or internal networks only, publishes nothing as yet.
     ///
     /// # Errors
     /// `Invalid` where the request makes no sense, `NotFound` for a network that does not exist,
@@ -68,15 +68,21 @@ impl Spec {
             status: Status::Created,
             mode,
             endpoints,
-            mappings: request.publish.iter().map(|spec| spec.parse()).collect::<Result<_>>()?,
-            published: Vec::new(),
+            ports: Vec::new(),
             exposed: input::parse_exposed(&request.expose)?,
             hosts: input::parse_hosts(&request.add_hosts, &self.host_gateways())?,
             dns: input::parse_dns(&request.dns)?,
             environment: input::parse_environment(&request.environment)?,
             auto_remove: request.auto_remove,
         };
-        container.published = self.publish(&container, request.publish_all, ports)?;
+        let mut mappings: Vec<PortMapping> =
+            request.publish.iter().map(|spec| spec.parse()).collect::<Result<_>>()?;
+        if request.publish_all {
+            mappings.extend(for_exposed(&mappings, &container.exposed));
+        }
+        let nowhere = |mapping| Publication { mapping, published: Vec::new() };
+        container.ports = mappings.into_iter().map(nowhere).collect();
+        self.put_ports(&mut container, None, ports)?;
         Ok(container)
     }
 
@@ -114,22 +120,6 @@ impl Spec {
             }
         }
         Ok((Mode::Bridge, endpoints))
-    }
-
-    fn publish(
-        &self,
-        container: &Container,
-        publish_all: bool,
-        ports: &mut PortHost<'_>,
-    ) -> Result<Vec<Published>> {
-        let (v4, v6) = self.gateway_endpoint(container);
-        let Some((network, _)) = v4.or(v6) else { return Ok(Vec::new()) };
-        let request = PortRequest {
-            mappings: &container.mappings,
-            exposed: if publish_all { &container.exposed } else { &[] },
-            host_binding: network.options.host_binding,
-        };
-        allocate_ports(&request, &self.taken_ports(), ports)
     }
 
     /// What `host-gateway` stands for: the host's addresses on the default network.

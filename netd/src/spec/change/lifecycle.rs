@@ -48,7 +48,7 @@ impl Spec {
             self.containers.remove(id);
         } else if !matches!(container.status, Status::Exited { .. }) {
             container.status = Status::Exited { code };
-            container.published.clear();
+            container.ports.iter_mut().for_each(|publication| publication.published.clear());
         }
         Ok(())
     }

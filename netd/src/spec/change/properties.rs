@@ -3,14 +3,16 @@
 use crate::api::protocol::{ContainerCreate, NetworkAttach, NetworkCreate};
 use crate::error::Result;
 use crate::spec::Spec;
-use crate::spec::fixture::{connect, container, create, named, register, spec};
+use crate::spec::fixture::{
+    connect, container, create, disconnect, named, publish, register, spec,
+};
 use crate::spec::subnet::overlaps;
 use proptest::prelude::*;
 use std::{collections::BTreeSet, net::IpAddr};
 
 #[derive(Clone, Debug)]
 enum Change {
-    CreateNetwork { name: u8, subnet: Option<u8>, ipv6: bool },
+    CreateNetwork { name: u8, subnet: Option<u8>, ipv6: bool, internal: bool },
     RemoveNetwork(u8),
     Prune,
     Create { name: u8, networks: Vec<u8>, ip: Option<u8>, port: Option<u16> },
@@ -19,14 +21,17 @@ enum Change {
     Remove(u8),
     Connect(u8, u8),
     Disconnect(u8, u8),
+    Publish(u8, u16, u16),
+    Unpublish(u8, u16),
 }
 
 fn changes() -> impl Strategy<Value = Change> {
     let name = || 0..4u8;
     let network = || 0..5u8;
     prop_oneof![
-        (name(), prop::option::of(0..4u8), any::<bool>())
-            .prop_map(|(name, subnet, ipv6)| Change::CreateNetwork { name, subnet, ipv6 }),
+        (name(), prop::option::of(0..4u8), any::<bool>(), any::<bool>()).prop_map(
+            |(name, subnet, ipv6, internal)| Change::CreateNetwork { name, subnet, ipv6, internal }
+        ),
         network().prop_map(Change::RemoveNetwork),
         Just(Change::Prune),
         (
@@ -46,16 +51,20 @@ fn changes() -> impl Strategy<Value = Change> {
         name().prop_map(Change::Remove),
         (network(), name()).prop_map(|(network, name)| Change::Connect(network, name)),
         (network(), name()).prop_map(|(network, name)| Change::Disconnect(network, name)),
+        (name(), 78..83u16, 0..4u16)
+            .prop_map(|(name, first, more)| Change::Publish(name, first, more)),
+        (name(), 78..83u16).prop_map(|(name, port)| Change::Unpublish(name, port)),
     ]
 }
 
 fn apply(spec: &mut Spec, change: &Change) -> Result<()> {
     match change {
-        Change::CreateNetwork { name, subnet, ipv6 } => {
+        Change::CreateNetwork { name, subnet, ipv6, internal } => {
             let subnets = subnet.map(|n| format!("10.{}.0.0/{}", 8 + n / 2, 16 + n % 2 * 8));
             let request = NetworkCreate {
                 subnets: subnets.into_iter().collect(),
                 enable_ipv6: *ipv6,
+                internal: *internal,
                 ..named(&network_name(*name))
             };
             create(spec, &request).map(drop)
@@ -82,7 +91,14 @@ fn apply(spec: &mut Spec, change: &Change) -> Result<()> {
             connect(spec, &network_name(*network), &container_name(*name)).map(drop)
         }
         Change::Disconnect(network, name) => {
-            spec.disconnect(&network_name(*network), &container_name(*name)).map(drop)
+            disconnect(spec, &network_name(*network), &container_name(*name)).map(drop)
+        }
+        Change::Publish(name, first, more) => {
+            let words = format!("{first}-{0}:{first}-{0}", first + more);
+            publish(spec, &container_name(*name), &[&words]).map(drop)
+        }
+        Change::Unpublish(name, port) => {
+            spec.unpublish(&container_name(*name), &[format!("{port}:{port}")])
         }
     }
 }
@@ -137,8 +153,14 @@ fn check(spec: &Spec) -> std::result::Result<(), TestCaseError> {
                 prop_assert!(addresses.insert(address), "{address} is held twice");
             }
         }
-        for p in &container.published {
-            prop_assert!(ports.insert((p.address, p.host, p.protocol)), "{p:?} is held twice");
+        let (v4, v6) = spec.gateway_endpoint(container);
+        for publication in &container.ports {
+            let due = v4.or(v6).is_some();
+            prop_assert_eq!(!publication.published.is_empty(), due, "{}", publication.mapping);
+        }
+        for p in container.published() {
+            let held = p.host.ports().all(|port| ports.insert((p.address, port, p.protocol)));
+            prop_assert!(held, "{p:?} is held twice");
         }
     }
     Ok(())

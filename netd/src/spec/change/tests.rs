@@ -2,6 +2,7 @@
 
 mod attach;
 mod containers;
+mod ports;
 
 use super::*;
 use crate::api::protocol::{ContainerCreate, NetworkAttach, NetworkConnect, NetworkCreate};
@@ -41,6 +42,15 @@ fn attach(network: &str, ip: &str) -> NetworkAttach {
 fn publishing(name: &str, networks: &[&str], specs: &[&str]) -> ContainerCreate {
     let publish = specs.iter().map(ToString::to_string).collect();
     ContainerCreate { publish, ..container(name, networks) }
+}
+
+fn join(
+    spec: &mut Spec,
+    network: &str,
+    request: &NetworkConnect,
+    foreign: Option<&Foreign>,
+) -> Result<Id> {
+    with_ports(|ports| spec.connect(network, request, foreign, NOW, ports))
 }
 
 fn foreign(pid: i32, netns: u64) -> Foreign {

@@ -3,13 +3,24 @@
 use super::NetworkOptions;
 use crate::error::{Error, Result};
 use crate::spec::name::InterfaceName;
-use std::{collections::BTreeMap, net::IpAddr};
+use crate::state::Mss;
+use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
 impl NetworkOptions {
     /// What a network has of which no option is given.
     #[must_use]
     pub fn defaults(bridge: InterfaceName) -> Self {
-        Self { bridge, mtu: DEFAULT_MTU, icc: true, masquerade: true, host_binding: None }
+        Self {
+            bridge,
+            mtu: DEFAULT_MTU,
+            icc: true,
+            masquerade: true,
+            host_binding: None,
+            host_ipv4: None,
+            host_ipv6: None,
+            endpoint_independent: false,
+            mss: Mss::Unchanged,
+        }
     }
 
     /// Reads the options; `bridge` is the device name of a network that is given none.
@@ -37,10 +48,13 @@ impl NetworkOptions {
             ICC => self.icc = parse_bool(value)?,
             MASQUERADE => self.masquerade = parse_bool(value)?,
             HOST_BINDING => self.host_binding = parse_host_binding(value)?,
+            HOST_IPV4 => self.host_ipv4 = Some(parse_source(value, "IPv4")?),
+            HOST_IPV6 => self.host_ipv6 = Some(parse_source(value, "IPv6")?),
+            NAT_MAPPING => self.endpoint_independent = parse_mapping(value)?,
+            MSS => self.mss = parse_mss(value)?,
             _ => {
-                return Err(Error::invalid(format!(
-                    "unknown key; the known ones are {BRIDGE_NAME}, {MTU}, {ICC}, {MASQUERADE} and {HOST_BINDING}"
-                )));
+                let known = KEYS.join(", ");
+                return Err(Error::invalid(format!("unknown key; the known ones are {known}")));
             }
         }
         Ok(())
@@ -74,11 +88,39 @@ fn parse_host_binding(value: &str) -> Result<Option<IpAddr>> {
     Ok(Some(address).filter(|a| !(a.is_ipv4() && a.is_unspecified())))
 }
 
+fn parse_source<A: FromStr>(value: &str, family: &str) -> Result<A> {
+    value.parse().map_err(|_| Error::invalid(format!("the value is not an {family} address")))
+}
+
+fn parse_mapping(value: &str) -> Result<bool> {
+    match value {
+        "endpoint-independent" => Ok(true),
+        "per-flow" => Ok(false),
+        _ => Err(Error::invalid("the value is neither endpoint-independent nor per-flow")),
+    }
+}
+
+fn parse_mss(value: &str) -> Result<Mss> {
+    match value.parse() {
+        _ if value == "clamp" => Ok(Mss::Clamp),
+        Ok(bytes) if (LEAST_MSS..=MOST_MSS).contains(&bytes) => Ok(Mss::AtMost(bytes)),
+        _ => Err(Error::invalid(format!(
+            "the value is neither clamp nor a number of bytes from {LEAST_MSS} to {MOST_MSS}"
+        ))),
+    }
+}
+
 pub(super) const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
 const MTU: &str = "com.docker.network.driver.mtu";
 const ICC: &str = "com.docker.network.bridge.enable_icc";
 const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
 const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
+pub(super) const HOST_IPV4: &str = "com.docker.network.host_ipv4";
+pub(super) const HOST_IPV6: &str = "com.docker.network.host_ipv6";
+const NAT_MAPPING: &str = "netd.nat_mapping";
+const MSS: &str = "netd.mss";
+const KEYS: [&str; 9] =
+    [BRIDGE_NAME, MTU, ICC, MASQUERADE, HOST_BINDING, HOST_IPV4, HOST_IPV6, NAT_MAPPING, MSS];
 
 const DEFAULT_MTU: u32 = 1500;
 /// The least that IPv4 asks for (RFC 791).
@@ -87,6 +129,10 @@ const LEAST_MTU: u32 = 68;
 const LEAST_MTU_V6: u32 = 1280;
 /// The largest IP packet.
 const MOST_MTU: u32 = 65_535;
+/// What everybody takes (RFC 9293 3.7.1).
+const LEAST_MSS: u16 = 536;
+/// What fits the largest IPv4 packet.
+const MOST_MSS: u16 = 65_495;
 
 #[cfg(test)]
 mod tests {
@@ -106,6 +152,13 @@ mod tests {
         let local = Some("127.0.0.1".parse().unwrap());
         assert_eq!(parse(HOST_BINDING, "127.0.0.1", false).unwrap().host_binding, local);
         assert_eq!(parse(HOST_BINDING, "0.0.0.0", false).unwrap().host_binding, None);
+        let source = |key, value| parse(key, value, true).unwrap();
+        assert_eq!(source(HOST_IPV4, "192.0.2.7").host_ipv4, "192.0.2.7".parse().ok());
+        assert_eq!(source(HOST_IPV6, "2001:db8::7").host_ipv6, "2001:db8::7".parse().ok());
+        assert!(parse(NAT_MAPPING, "endpoint-independent", false).unwrap().endpoint_independent);
+        assert!(!parse(NAT_MAPPING, "per-flow", false).unwrap().endpoint_independent);
+        assert_eq!(parse(MSS, "clamp", false).unwrap().mss, Mss::Clamp);
+        assert_eq!(parse(MSS, "1360", false).unwrap().mss, Mss::AtMost(1360));
         let defaults = NetworkOptions::defaults("nd-x".parse().unwrap());
         assert_eq!(parse(ICC, "true", false).unwrap(), defaults);
     }
@@ -121,6 +174,12 @@ mod tests {
             (ICC, "maybe"),
             (MASQUERADE, ""),
             (HOST_BINDING, "localhost"),
+            (HOST_IPV4, "2001:db8::7"),
+            (HOST_IPV6, "192.0.2.7"),
+            (NAT_MAPPING, "full-cone"),
+            (MSS, "535"),
+            (MSS, "65496"),
+            (MSS, ""),
         ] {
             let error = parse(key, value, false).unwrap_err();
             assert!(error.message.starts_with(&format!("option {key}={value}: ")), "{error}");
@@ -133,7 +192,7 @@ mod tests {
     fn an_unknown_key_is_answered_with_the_known_ones() {
         let error = parse("com.docker.network.bridge.enable_ic", "true", false).unwrap_err();
         assert!(error.message.contains("unknown key"));
-        for key in [BRIDGE_NAME, MTU, ICC, MASQUERADE, HOST_BINDING] {
+        for key in KEYS {
             assert!(error.message.contains(key));
         }
     }

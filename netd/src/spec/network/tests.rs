@@ -153,6 +153,20 @@ fn a_default_device_name_gives_way_to_one_that_is_taken() {
 }
 
 #[test]
+fn masquerade_can_use_an_address_of_the_hosts_only() {
+    let key = "com.docker.network.host_ipv4";
+    let mut spec = spec();
+    let id = create(&mut spec, &with_option("good", key, "10.0.0.1")).unwrap();
+    assert_eq!(spec.networks[&id].options.host_ipv4, "10.0.0.1".parse().ok());
+    for bad in ["10.0.0.2", "127.0.0.1", "172.17.0.1"] {
+        let error = refusal(&spec, &with_option("x", key, bad));
+        let words = format!("option {key}={bad}: this host has no such address to the outside; ");
+        assert!(error.message.starts_with(&words), "{error}");
+        assert_eq!(error.code, ErrorCode::Conflict);
+    }
+}
+
+#[test]
 fn options_and_labels_are_kept_as_given() {
     let mut request = with_option("x", "com.docker.network.bridge.enable_icc", "false");
     request.labels.insert("a".into(), "b".into());

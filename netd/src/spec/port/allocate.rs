@@ -1,28 +1,24 @@
 //! Which host ports a container's publish specs get: all of them or none.
 
-use super::{PortMapping, Published};
+use super::{PortMapping, Publication, Published, TakenPorts};
 use crate::error::{Error, Result};
-use crate::state::Protocol;
+use crate::state::{PortRange, Protocol};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-/// Tells whether a host port is free of host processes; the reason where it is not, such as
-/// `address already in use`.
-pub type Probe<'a> = dyn FnMut(IpAddr, u16, Protocol) -> std::result::Result<(), String> + 'a;
-
-/// Host ports that containers hold, with the names of their holders.
-#[derive(Clone, Debug, Default)]
-pub struct TakenPorts<'a>(BTreeMap<(u16, Protocol), Vec<(IpAddr, &'a str)>>);
+/// Finds the first of some host ports that a host process has, with the reason why it can't be
+/// had, such as `address already in use`.
+pub type Probe<'a> = dyn FnMut(IpAddr, PortRange, Protocol) -> Option<(u16, String)> + 'a;
 
 /// What one container wants published.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PortRequest<'a> {
     /// Its publish specs.
     pub mappings: &'a [PortMapping],
-    /// With `-P`, what it exposes: published on picked ports where no spec names the port.
-    pub exposed: &'a [(u16, Protocol)],
+    /// What it has published already.
+    pub kept: &'a [Publication],
     /// The host address of specs without one (the network's `host_binding_ipv4`).
     pub host_binding: Option<IpAddr>,
 }
@@ -31,56 +27,62 @@ pub struct PortRequest<'a> {
 pub struct PortHost<'a> {
     /// The host's addresses, loopback included; IPv6 is used where there is an IPv6 one.
     pub addresses: &'a BTreeSet<IpAddr>,
-    /// First and last port to pick from.
-    pub ephemeral: (u16, u16),
+    /// The ports to pick from.
+    pub ephemeral: PortRange,
+    /// Ports that are never picked, but may be asked for.
+    pub reserved: &'a [PortRange],
     /// Where picking goes on; moved only by an allocation that succeeds.
     pub cursor: &'a mut u16,
-    /// Asks the kernel about a port that no container holds.
+    /// Asks the kernel about ports that no container holds.
     pub probe: &'a mut Probe<'a>,
 }
 
-/// Finds the host ports for what `request` wants, beside those that are `taken`.
+/// Finds the host ports for what `request` wants, beside those that others have `taken`; one
+/// publication per spec, in the same order.
 ///
-/// A spec without an address gets the same port on 0.0.0.0 and, where the host has IPv6, on [::].
+/// A spec without an address gets the same ports on 0.0.0.0 and, where the host has IPv6, on [::].
 ///
 /// # Errors
-/// `Conflict` where a port is held by another container, by this same request or by a host
-/// process, where a range has no free port left, and where an address is not the host's;
-/// `Invalid` for SCTP.
+/// `Conflict` where a port is held by another container, by this same one or by a host process,
+/// where a range has no free port left, and where an address is not the host's.
 pub fn allocate_ports(
     request: &PortRequest<'_>,
     taken: &TakenPorts<'_>,
     host: &mut PortHost<'_>,
-) -> Result<Vec<Published>> {
-    let mut mappings = request.mappings.to_vec();
-    mappings.extend(unmapped(request));
-    // Fixed ports go first, so that no picked one can take their place.
-    mappings.sort_by_key(freedom);
+) -> Result<Vec<Publication>> {
+    let mut own = TakenPorts::default();
+    request.kept.iter().flat_map(|kept| &kept.published).for_each(|p| own.insert(p, ""));
     let cursor = *host.cursor;
-    let mut allocator =
-        Allocator { taken, own: TakenPorts::default(), host, cursor, published: Vec::new() };
-    for mapping in &mappings {
-        allocator.publish(mapping, request.host_binding)?;
+    let mut allocator = Allocator { taken, own, host, cursor };
+    let mut found: Vec<(usize, Publication)> = Vec::new();
+    // Fixed ports go first, so that no picked one can take their place.
+    let mut order: Vec<(usize, &PortMapping)> = request.mappings.iter().enumerate().collect();
+    order.sort_by_key(|(_, mapping)| freedom(mapping));
+    for (index, mapping) in order {
+        let published = allocator.publish(mapping, request.host_binding)?;
+        found.push((index, Publication { mapping: mapping.clone(), published }));
     }
-    let Allocator { cursor, mut published, .. } = allocator;
+    let Allocator { cursor, .. } = allocator;
     *host.cursor = cursor;
-    published.sort();
-    Ok(published)
+    found.sort_by_key(|(index, _)| *index);
+    Ok(found.into_iter().map(|(_, publication)| publication).collect())
 }
 
-impl<'a> TakenPorts<'a> {
-    /// Notes that `holder` has this publication.
-    pub fn insert(&mut self, published: &Published, holder: &'a str) {
-        let ports = self.0.entry((published.host, published.protocol)).or_default();
-        ports.push((published.address, holder));
-    }
-
-    /// Who holds a publication that excludes this one.
-    #[must_use]
-    pub fn holder(&self, address: IpAddr, port: u16, protocol: Protocol) -> Option<&'a str> {
-        let ports = self.0.get(&(port, protocol))?;
-        ports.iter().find(|(held, _)| exclude(*held, address)).map(|(_, holder)| *holder)
-    }
+/// With `-P`, a spec for each exposed port that none of `mappings` names.
+#[must_use]
+pub fn for_exposed(mappings: &[PortMapping], exposed: &[(u16, Protocol)]) -> Vec<PortMapping> {
+    let named = |(port, protocol): &(u16, Protocol)| {
+        mappings.iter().any(|m| m.protocol == *protocol && m.container.contains(*port))
+    };
+    let exposed: BTreeSet<_> = exposed.iter().copied().filter(|port| !named(port)).collect();
+    let mapping = |(port, protocol)| PortMapping {
+        address: None,
+        host: None,
+        container: PortRange::single(port),
+        protocol,
+        from: Vec::new(),
+    };
+    exposed.into_iter().map(mapping).collect()
 }
 
 struct Allocator<'a, 'h> {
@@ -88,39 +90,67 @@ struct Allocator<'a, 'h> {
     own: TakenPorts<'static>,
     host: &'a mut PortHost<'h>,
     cursor: u16,
-    published: Vec<Published>,
 }
 
-impl Allocator<'_, '_> {
-    fn publish(&mut self, mapping: &PortMapping, host_binding: Option<IpAddr>) -> Result<()> {
-        if mapping.protocol == Protocol::Sctp {
-            return Err(Error::invalid(format!(
-                "cannot publish {mapping}: sctp ports can't be published by this version"
-            )));
-        }
+/// Why host ports can't be had.
+struct Obstacle<'a> {
+    at: SocketAddr,
+    protocol: Protocol,
+    holder: Holder<'a>,
+}
+
+enum Holder<'a> {
+    Container(&'a str),
+    Own,
+    Process(String),
+}
+
+impl<'a> Allocator<'a, '_> {
+    /// What comes of one spec; its ports are noted as taken.
+    fn publish(
+        &mut self,
+        mapping: &PortMapping,
+        host_binding: Option<IpAddr>,
+    ) -> Result<Vec<Published>> {
         let addresses = self.addresses(mapping, mapping.address.or(host_binding))?;
-        let containers = mapping.container.0..=mapping.container.1;
-        match mapping.host {
-            Some(range) if range.1 - range.0 == mapping.container.1 - mapping.container.0 => {
-                for (host, container) in (range.0..=range.1).zip(containers) {
-                    self.check(&addresses, host, mapping.protocol)?;
-                    self.take(&addresses, host, container, mapping.protocol);
+        let runs = match mapping.host {
+            Some(range) if range.more() == mapping.container.more() => {
+                if let Some(obstacle) = self.obstacle(&addresses, range, mapping.protocol) {
+                    return Err(obstacle.into());
                 }
+                vec![(range, mapping.container.first())]
             }
             Some(range) => {
-                let host = self.pick(&addresses, range, range.0, mapping)?;
-                self.take(&addresses, host, mapping.container.0, mapping.protocol);
+                let port = self.pick(&addresses, range, range.first(), &[], mapping)?;
+                vec![(PortRange::single(port), mapping.container.first())]
             }
-            None => {
-                for container in containers {
-                    let range = self.host.ephemeral;
-                    let host = self.pick(&addresses, range, self.cursor, mapping)?;
-                    self.cursor = if host == range.1 { range.0 } else { host + 1 };
-                    self.take(&addresses, host, container, mapping.protocol);
-                }
+            None => return self.publish_picked(mapping, &addresses),
+        };
+        Ok(self.take(&addresses, &runs, mapping.protocol))
+    }
+
+    /// A picked host port for each container port; neighbours that lead to neighbours are one.
+    fn publish_picked(
+        &mut self,
+        mapping: &PortMapping,
+        addresses: &[IpAddr],
+    ) -> Result<Vec<Published>> {
+        let (range, reserved) = (self.host.ephemeral, self.host.reserved);
+        let mut published: Vec<Published> = Vec::new();
+        let mut runs: Vec<(PortRange, u16)> = Vec::new();
+        for container in mapping.container.ports() {
+            let port = self.pick(addresses, range, self.cursor, reserved, mapping)?;
+            self.cursor = if port == range.last() { range.first() } else { port + 1 };
+            self.take(addresses, &[(PortRange::single(port), container)], mapping.protocol);
+            match runs.last_mut().filter(|(run, _)| run.last().checked_add(1) == Some(port)) {
+                Some((run, _)) => *run = PortRange::new(run.first(), port).unwrap_or(*run),
+                None => runs.push((PortRange::single(port), container)),
             }
         }
-        Ok(())
+        for address in addresses {
+            published.extend(runs.iter().map(|run| one(*address, *run, mapping.protocol)));
+        }
+        Ok(published)
     }
 
     /// The addresses that one mapping is published on, each of them the host's.
@@ -146,14 +176,19 @@ impl Allocator<'_, '_> {
     fn pick(
         &mut self,
         addresses: &[IpAddr],
-        (first, last): (u16, u16),
+        range: PortRange,
         start: u16,
+        never: &[PortRange],
         mapping: &PortMapping,
     ) -> Result<u16> {
-        let start = if (first..=last).contains(&start) { start } else { first };
+        let (first, last) = (range.first(), range.last());
+        let start = if range.contains(start) { start } else { first };
         (start..=last)
             .chain(first..start)
-            .find(|port| self.check(addresses, *port, mapping.protocol).is_ok())
+            .filter(|port| !never.iter().any(|range| range.contains(*port)))
+            .find(|port| {
+                self.obstacle(addresses, PortRange::single(*port), mapping.protocol).is_none()
+            })
             .ok_or_else(|| {
                 Error::conflict(format!(
                     "cannot publish {mapping}: all host ports from {first} to {last} are allocated; free one or name another"
@@ -161,67 +196,65 @@ impl Allocator<'_, '_> {
             })
     }
 
-    /// An error unless the port is free on every one of the addresses.
-    fn check(&mut self, addresses: &[IpAddr], port: u16, protocol: Protocol) -> Result<()> {
-        for &address in addresses {
-            let at = SocketAddr::new(address, port);
-            if let Some(holder) = self.taken.holder(address, port, protocol) {
-                return Err(Error::conflict(format!(
-                    "Bind for {at} failed: port is already allocated to container {holder}; use another port or remove that container"
-                )));
-            }
-            if self.own.holder(address, port, protocol).is_some() {
-                return Err(Error::conflict(format!(
-                    "Bind for {at} failed: port is already allocated by another publish spec of the same container"
-                )));
-            }
-        }
-        for &address in addresses {
-            (self.host.probe)(address, port, protocol).map_err(|why| {
-                let at = SocketAddr::new(address, port);
-                Error::conflict(format!("failed to bind host port {at}/{protocol}: {why}"))
-            })?;
-        }
-        Ok(())
+    /// What stands in the way of having these ports on all of the addresses: the lowest port that
+    /// a container has, else that a process has.
+    fn obstacle(
+        &mut self,
+        addresses: &[IpAddr],
+        ports: PortRange,
+        protocol: Protocol,
+    ) -> Option<Obstacle<'a>> {
+        let (taken, own) = (self.taken, &self.own);
+        let held = addresses.iter().flat_map(|&address| {
+            let by = |table: &TakenPorts<'a>| table.holder(address, ports, protocol);
+            let others = by(taken).map(|(port, name)| (port, address, Holder::Container(name)));
+            others.into_iter().chain(by(own).map(|(port, _)| (port, address, Holder::Own)))
+        });
+        let held = held.min_by_key(|(port, _, _)| *port);
+        let mut process = || {
+            addresses.iter().find_map(|&address| {
+                let (port, why) = (self.host.probe)(address, ports, protocol)?;
+                Some((port, address, Holder::Process(why)))
+            })
+        };
+        let (port, address, holder) = held.or_else(&mut process)?;
+        Some(Obstacle { at: SocketAddr::new(address, port), protocol, holder })
     }
 
-    fn take(&mut self, addresses: &[IpAddr], host: u16, container: u16, protocol: Protocol) {
-        for &address in addresses {
-            let published = Published { address, host, container, protocol };
-            self.own.insert(&published, "");
-            self.published.push(published);
-        }
+    fn take(
+        &mut self,
+        addresses: &[IpAddr],
+        runs: &[(PortRange, u16)],
+        protocol: Protocol,
+    ) -> Vec<Published> {
+        let all = addresses.iter().flat_map(|a| runs.iter().map(|run| one(*a, *run, protocol)));
+        let all: Vec<Published> = all.collect();
+        all.iter().for_each(|published| self.own.insert(published, ""));
+        all
     }
 }
 
-/// A mapping for each exposed port that no publish spec names.
-fn unmapped<'a>(request: &PortRequest<'a>) -> impl Iterator<Item = PortMapping> + use<'a> {
-    let mappings = request.mappings;
-    let named = move |port: u16, protocol: Protocol| {
-        mappings
-            .iter()
-            .any(|m| m.protocol == protocol && (m.container.0..=m.container.1).contains(&port))
-    };
-    let exposed: BTreeSet<_> = request.exposed.iter().copied().collect();
-    exposed.into_iter().filter(move |(port, protocol)| !named(*port, *protocol)).map(
-        |(port, protocol)| PortMapping {
-            address: None,
-            host: None,
-            container: (port, port),
-            protocol,
-        },
-    )
+fn one(address: IpAddr, (host, container): (PortRange, u16), protocol: Protocol) -> Published {
+    Published { address, host, container, protocol }
+}
+
+impl From<Obstacle<'_>> for Error {
+    fn from(Obstacle { at, protocol, holder }: Obstacle<'_>) -> Self {
+        Self::conflict(match holder {
+            Holder::Container(name) => format!(
+                "Bind for {at} failed: port is already allocated to container {name}; use another port or remove that container"
+            ),
+            Holder::Own => format!(
+                "Bind for {at} failed: port is already allocated by another publish spec of the same container"
+            ),
+            Holder::Process(why) => format!("failed to bind host port {at}/{protocol}: {why}"),
+        })
+    }
 }
 
 /// How many host ports beyond the needed ones a mapping has to choose from.
 fn freedom(mapping: &PortMapping) -> u16 {
-    let needed = mapping.container.1 - mapping.container.0;
-    mapping.host.map_or(u16::MAX, |(first, last)| last - first - needed)
-}
-
-/// Two addresses can't both have the same port: they are equal, or one stands for all of a family.
-fn exclude(a: IpAddr, b: IpAddr) -> bool {
-    a.is_ipv4() == b.is_ipv4() && (a == b || a.is_unspecified() || b.is_unspecified())
+    mapping.host.map_or(u16::MAX, |host| host.more() - mapping.container.more())
 }
 
 #[cfg(test)]

@@ -65,11 +65,46 @@ fn a_container_shows_its_attachments() {
 #[test]
 fn ports_are_published_or_only_exposed() {
     let shown = view(&two_containers(), "shop");
-    assert_eq!(shown.ports.keys().collect::<Vec<_>>(), ["5000/tcp", "80/tcp"]);
-    assert!(shown.ports["5000/tcp"].is_empty());
-    let bound: Vec<String> =
-        shown.ports["80/tcp"].iter().map(|b| format!("{}|{}", b.host_ip, b.host_port)).collect();
-    assert_eq!(bound, ["0.0.0.0|8080", "::|8080"]);
+    assert_eq!(words(&shown.ports), ["0.0.0.0 8080+0 -> 80", "[::] 8080+0 -> 80", "5000+0"]);
+}
+
+fn words(ports: &[PortView]) -> Vec<String> {
+    let word = |p: &PortView| match (p.ip, p.public_port) {
+        (Some(IpAddr::V6(ip)), Some(port)) => {
+            format!("[{ip}] {port}+{} -> {}", p.more, p.private_port)
+        }
+        (Some(ip), Some(port)) => format!("{ip} {port}+{} -> {}", p.more, p.private_port),
+        _ => format!("{}+{}", p.private_port, p.more),
+    };
+    ports.iter().map(word).collect()
+}
+
+#[test]
+fn a_range_is_one_entry_and_hides_what_is_exposed_within_it() {
+    let mut spec = spec();
+    let request = ContainerCreate {
+        publish: vec!["10.0.0.1:20000-29999:30000-39999,from=10.0.0.0/8".into()],
+        expose: vec!["29998-30001".into(), "39999-40000".into()],
+        ..container("sip", &["bridge"])
+    };
+    start(&mut spec, &request);
+    let shown = view(&spec, "sip").ports;
+    assert_eq!(words(&shown), ["29998+1", "10.0.0.1 20000+9999 -> 30000", "40000+0"]);
+    assert_eq!(shown[1].from, ["10.0.0.0/8"]);
+    assert_eq!(
+        serde_json::to_string(&shown[1..]).unwrap(),
+        "[{\"PrivatePort\":30000,\"Type\":\"tcp\",\"IP\":\"10.0.0.1\",\"PublicPort\":20000,\
+         \"More\":9999,\"From\":[\"10.0.0.0/8\"]},{\"PrivatePort\":40000,\"Type\":\"tcp\"}]"
+    );
+}
+
+#[test]
+fn publish_specs_without_effect_are_shown_as_exposed() {
+    let mut spec = spec();
+    create(&mut spec, &NetworkCreate { internal: true, ..named("vault") }).unwrap();
+    let publish = vec!["8000-8009:80-89".into()];
+    start(&mut spec, &ContainerCreate { publish, ..container("db", &["vault"]) });
+    assert_eq!(words(&view(&spec, "db").ports), ["80+9"]);
 }
 
 #[test]

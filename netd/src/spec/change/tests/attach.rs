@@ -50,7 +50,7 @@ fn connect_adds_the_next_free_device_and_disconnect_takes_it_away() {
     connect(&mut spec, "backend", "web").unwrap();
     connect(&mut spec, "frontend", id.short()).unwrap();
     assert_eq!(endpoint(&spec, &id, "frontend").ifname.as_str(), "eth2");
-    spec.disconnect("backend", "web").unwrap();
+    disconnect(&mut spec, "backend", "web").unwrap();
     assert_eq!(spec.containers[&id].endpoints.len(), 2);
     connect(&mut spec, "backend", "web").unwrap();
     assert_eq!(endpoint(&spec, &id, "backend").ifname.as_str(), "eth1");
@@ -85,9 +85,9 @@ fn disconnect_refuses_what_is_not_connected() {
     let mut spec = two_networks();
     run(&mut spec, "web", &["backend"]);
     run(&mut spec, "hosted", &["host"]);
-    let message = refused(&mut spec, |spec| spec.disconnect("frontend", "web"));
+    let message = refused(&mut spec, |spec| disconnect(spec, "frontend", "web"));
     assert_eq!(message, "container web is not connected to network frontend");
-    let message = refused(&mut spec, |spec| spec.disconnect("host", "hosted"));
+    let message = refused(&mut spec, |spec| disconnect(spec, "host", "hosted"));
     assert!(message.contains("not connected to network host; it uses the host's"), "{message}");
 }
 
@@ -96,13 +96,13 @@ fn a_foreign_container_lives_from_its_first_connect_to_its_last_disconnect() {
     let mut spec = two_networks();
     let before = spec.clone();
     let request = NetworkConnect { container: "pid:42".into(), ..Default::default() };
-    let id = spec.connect("backend", &request, Some(&foreign(42, 5)), NOW).unwrap();
-    let again = spec.connect("frontend", &request, Some(&foreign(42, 5)), NOW).unwrap();
+    let id = join(&mut spec, "backend", &request, Some(&foreign(42, 5))).unwrap();
+    let again = join(&mut spec, "frontend", &request, Some(&foreign(42, 5))).unwrap();
     assert_eq!(id, again);
     assert_eq!(spec.container("pid:42").unwrap().endpoints.len(), 2);
     assert_eq!(endpoint(&spec, &id, "frontend").ifname.as_str(), "eth1");
-    spec.disconnect("backend", "pid:42").unwrap();
-    spec.disconnect("frontend", "pid:42").unwrap();
+    disconnect(&mut spec, "backend", "pid:42").unwrap();
+    disconnect(&mut spec, "frontend", "pid:42").unwrap();
     assert_eq!(spec, before);
 }
 
@@ -110,8 +110,7 @@ fn a_foreign_container_lives_from_its_first_connect_to_its_last_disconnect() {
 fn a_foreign_container_that_ends_is_forgotten() {
     let mut spec = two_networks();
     let before = spec.clone();
-    let id =
-        spec.connect("backend", &NetworkConnect::default(), Some(&foreign(42, 5)), NOW).unwrap();
+    let id = join(&mut spec, "backend", &NetworkConnect::default(), Some(&foreign(42, 5))).unwrap();
     spec.exit_container(&id, -1).unwrap();
     assert_eq!(spec, before);
 }
@@ -122,16 +121,14 @@ fn one_namespace_is_one_container() {
     run(&mut spec, "web", &["backend"]);
     let netns = Foreign { path: Some("/run/netns/x".into()), pid: 0, start_time: 0, netns: 5 };
     let request = NetworkConnect::default();
-    spec.connect("backend", &request, Some(&netns), NOW).unwrap();
+    join(&mut spec, "backend", &request, Some(&netns)).unwrap();
     assert_eq!(spec.container("netns:/run/netns/x").unwrap().endpoints.len(), 1);
     for (known, other) in [("web", foreign(42, 1)), ("netns:/run/netns/x", foreign(42, 5))] {
-        let message =
-            refused(&mut spec, |spec| spec.connect("frontend", &request, Some(&other), NOW));
+        let message = refused(&mut spec, |spec| join(spec, "frontend", &request, Some(&other)));
         assert!(message.contains(&format!("namespace of container {known};")), "{message}");
     }
     let replaced = Foreign { netns: 6, ..netns };
-    let message =
-        refused(&mut spec, |spec| spec.connect("frontend", &request, Some(&replaced), NOW));
+    let message = refused(&mut spec, |spec| join(spec, "frontend", &request, Some(&replaced)));
     assert!(message.contains("was another namespace"), "{message}");
 }
 
@@ -148,7 +145,7 @@ fn the_gateway_network_is_chosen_by_dockers_rule() {
     connect(&mut spec, "frontend", "web").unwrap();
     assert_eq!(gateways(&spec), (Some("frontend".into()), Some("frontend".into())));
     for network in ["bridge", "backend", "frontend"] {
-        spec.disconnect(network, "web").unwrap();
+        disconnect(&mut spec, network, "web").unwrap();
     }
     assert_eq!(gateways(&spec), (None, None));
 }

@@ -69,7 +69,7 @@ fn host_and_none_stand_alone_and_publish_nothing() {
         assert!(refused(&mut spec, |spec| register(spec, &request)).contains("leave alias"));
         let id = register(&mut spec, &publishing(network, &[network], &["22:22"])).unwrap();
         let made = &spec.containers[&id];
-        assert_eq!((made.mode, made.endpoints.len(), made.published.len()), (mode, 0, 0));
+        assert_eq!((made.mode, made.endpoints.len(), made.published().count()), (mode, 0, 0));
     }
 }
 
@@ -78,10 +78,10 @@ fn on_internal_networks_alone_nothing_is_published() {
     let mut spec = two_networks();
     create(&mut spec, &NetworkCreate { internal: true, ..named("vault") }).unwrap();
     let id = register(&mut spec, &publishing("db", &["vault"], &["80:80"])).unwrap();
-    assert!(spec.containers[&id].published.is_empty());
+    assert_eq!(spec.containers[&id].published().count(), 0);
     let request = publishing("web", &["vault", "backend"], &["80:80"]);
     let id = register(&mut spec, &request).unwrap();
-    assert_eq!(spec.containers[&id].published.len(), 2);
+    assert_eq!(spec.containers[&id].published().count(), 2);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn the_networks_host_binding_is_used_where_a_spec_has_no_address() {
     let options = [(key.into(), "127.0.0.1".into())].into();
     create(&mut spec, &NetworkCreate { options, ..named("local") }).unwrap();
     let id = register(&mut spec, &publishing("web", &["local"], &["80:80"])).unwrap();
-    let published = &spec.containers[&id].published;
+    let published: Vec<_> = spec.containers[&id].published().collect();
     assert_eq!(published.len(), 1);
     assert_eq!(published[0].address.to_string(), "127.0.0.1");
 }
@@ -119,7 +119,7 @@ fn what_a_container_held_is_free_when_it_ends() {
     let id = start(&mut spec, &publishing("web", &["backend"], &["80:80"]));
     spec.exit_container(&id, 143).unwrap();
     assert_eq!(spec.containers[&id].status, Status::Exited { code: 143 });
-    assert!(spec.containers[&id].published.is_empty());
+    assert_eq!(spec.containers[&id].published().count(), 0);
     spec.exit_container(&id, 1).unwrap();
     assert_eq!(spec.containers[&id].status, Status::Exited { code: 143 });
     let next = start(&mut spec, &publishing("next", &["backend"], &["80:80"]));
@@ -184,7 +184,7 @@ fn a_spec_survives_being_stored() {
     let mut spec = two_networks();
     start(&mut spec, &publishing("web", &["frontend", "backend"], &["80:80", "53:53/udp"]));
     let foreign = Foreign { path: Some("/run/netns/x".into()), pid: 0, start_time: 0, netns: 5 };
-    spec.connect("backend", &NetworkConnect::default(), Some(&foreign), NOW).unwrap();
+    join(&mut spec, "backend", &NetworkConnect::default(), Some(&foreign)).unwrap();
     let text = serde_json::to_string(&spec).unwrap();
     assert_eq!(serde_json::from_str::<Spec>(&text).unwrap(), spec);
 }

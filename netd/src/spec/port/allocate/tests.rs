@@ -1,9 +1,13 @@
 //! Which host ports are found, and which are refused.
 
 use super::*;
+
 use proptest::prelude::*;
 
-const EPHEMERAL: (u16, u16) = (40_000, 40_009);
+/// From 40000 to 40009.
+fn ephemeral() -> PortRange {
+    PortRange::new(40_000, 40_009).unwrap()
+}
 
 /// A host with both families where `busy` ports belong to host processes.
 fn allocate_on(
@@ -14,12 +18,23 @@ fn allocate_on(
     request: &PortRequest<'_>,
 ) -> Result<Vec<Published>> {
     let addresses = addresses.iter().map(|a| a.parse().unwrap()).collect();
-    let mut probe = |_: IpAddr, port: u16, _: Protocol| {
-        if busy.contains(&port) { Err("address already in use".to_owned()) } else { Ok(()) }
+    let mut probe = |_: IpAddr, ports: PortRange, _: Protocol| {
+        let port = ports.ports().find(|port| busy.contains(port))?;
+        Some((port, "address already in use".to_owned()))
     };
-    let mut host =
-        PortHost { addresses: &addresses, ephemeral: EPHEMERAL, cursor, probe: &mut probe };
-    allocate_ports(request, taken, &mut host)
+    let mut host = PortHost {
+        addresses: &addresses,
+        ephemeral: ephemeral(),
+        reserved: &[PortRange::single(40_003)],
+        cursor,
+        probe: &mut probe,
+    };
+    let publications = allocate_ports(request, taken, &mut host)?;
+    assert!(publications.iter().map(|p| &p.mapping).eq(request.mappings));
+    let mut published: Vec<Published> =
+        publications.into_iter().flat_map(|p| p.published).collect();
+    published.sort();
+    Ok(published)
 }
 
 fn allocate(specs: &[&str], busy: &[u16], taken: &TakenPorts<'_>) -> Result<Vec<Published>> {
@@ -29,8 +44,12 @@ fn allocate(specs: &[&str], busy: &[u16], taken: &TakenPorts<'_>) -> Result<Vec<
 }
 
 fn text(published: &[Published]) -> Vec<String> {
-    let at = |p: &Published| SocketAddr::new(p.address, p.host);
-    published.iter().map(|p| format!("{}->{}/{}", at(p), p.container, p.protocol)).collect()
+    let text = |p: &Published| {
+        let at = SocketAddr::new(p.address, p.host.first());
+        let more = if p.host.is_single() { String::new() } else { format!("-{}", p.host.last()) };
+        format!("{at}{more}->{}/{}", p.container, p.protocol)
+    };
+    published.iter().map(text).collect()
 }
 
 fn held(published: &[Published]) -> TakenPorts<'static> {
@@ -109,9 +128,38 @@ fn only_addresses_of_the_host_can_be_published_on() {
 }
 
 #[test]
-fn sctp_is_refused() {
-    let error = allocate(&["80:80/sctp"], &[], &TakenPorts::default()).unwrap_err();
-    assert!(error.message.contains("sctp ports can't be published by this version"));
+fn a_range_is_one_publication_per_address() {
+    let none = TakenPorts::default();
+    let published = allocate(&["20000-29999:30000-39999/sctp"], &[], &none).unwrap();
+    assert_eq!(
+        text(&published),
+        ["0.0.0.0:20000-29999->30000/sctp", "[::]:20000-29999->30000/sctp"]
+    );
+}
+
+#[test]
+fn of_two_ranges_that_overlap_the_first_common_port_is_told() {
+    let taken = held(&allocate(&["8000-8009:80-89"], &[], &TakenPorts::default()).unwrap());
+    for (spec, port) in [("8009-8012:1-4", 8009), ("7990-8020:1-31", 8000), ("8003-8004:1-2", 8003)]
+    {
+        let error = allocate(&[spec], &[], &taken).unwrap_err();
+        let words = format!("Bind for 0.0.0.0:{port} failed: port is already allocated to");
+        assert!(error.message.starts_with(&words), "{error}");
+    }
+    assert!(allocate(&["7990-7999:1-10", "8010:1"], &[], &taken).is_ok());
+    let error = allocate(&["7990-7999:1-10"], &[7994, 7996], &taken).unwrap_err();
+    assert!(error.message.starts_with("failed to bind host port 0.0.0.0:7994/tcp: "), "{error}");
+}
+
+#[test]
+fn what_is_kept_of_the_same_container_excludes_as_others_do() {
+    let mapping: PortMapping = "80:80".parse().unwrap();
+    let published = allocate(&["80:80"], &[], &TakenPorts::default()).unwrap();
+    let kept = [Publication { mapping: mapping.clone(), published }];
+    let request = PortRequest { mappings: &[mapping], kept: &kept, host_binding: None };
+    let none = TakenPorts::default();
+    let error = allocate_on(&["10.0.0.1"], &[], &none, &mut 0, &request).unwrap_err();
+    assert!(error.message.contains("another publish spec of the same container"), "{error}");
 }
 
 #[test]
@@ -138,6 +186,19 @@ fn picked_ports_go_on_after_the_last_and_leave_fixed_ones_alone() {
 }
 
 #[test]
+fn picked_neighbours_are_one_publication_and_reserved_ports_are_left_out() {
+    let mappings: Vec<PortMapping> = vec!["1-6".parse().unwrap()];
+    let request = PortRequest { mappings: &mappings, ..Default::default() };
+    let none = TakenPorts::default();
+    let published = allocate_on(&["10.0.0.1"], &[40_006], &none, &mut 0, &request).unwrap();
+    assert_eq!(
+        text(&published),
+        ["0.0.0.0:40000-40002->1/tcp", "0.0.0.0:40004-40005->4/tcp", "0.0.0.0:40007->6/tcp"]
+    );
+    assert!(allocate(&["40003:1"], &[], &none).is_ok(), "asked for, it is given");
+}
+
+#[test]
 fn a_failed_allocation_leaves_the_cursor_where_it_was() {
     let mappings: Vec<PortMapping> = ["1-11".parse().unwrap()].to_vec();
     let request = PortRequest { mappings: &mappings, ..Default::default() };
@@ -149,10 +210,11 @@ fn a_failed_allocation_leaves_the_cursor_where_it_was() {
 
 #[test]
 fn publish_all_leaves_out_what_a_spec_names() {
-    let mappings = ["8080:80".parse().unwrap()];
+    let mut mappings = vec!["8080:80".parse().unwrap()];
     let exposed = [(80, Protocol::Tcp), (80, Protocol::Udp), (443, Protocol::Tcp)];
+    mappings.extend(for_exposed(&mappings, &exposed));
     let binding = Some("127.0.0.1".parse().unwrap());
-    let request = PortRequest { mappings: &mappings, exposed: &exposed, host_binding: binding };
+    let request = PortRequest { mappings: &mappings, host_binding: binding, kept: &[] };
     let taken = TakenPorts::default();
     let published = allocate_on(&[], &[], &taken, &mut 0, &request).unwrap();
     assert_eq!(
@@ -194,10 +256,14 @@ proptest! {
             let specs: Vec<&str> = specs.iter().map(String::as_str).collect();
             all.extend(allocate(&specs, &busy, &held(&all)).unwrap_or_default());
         }
+        let exclude = |a: IpAddr, b: IpAddr| {
+            let wild = a.is_unspecified() || b.is_unspecified();
+            a.is_ipv4() == b.is_ipv4() && (a == b || wild)
+        };
         for (i, a) in all.iter().enumerate() {
-            prop_assert!(!busy.contains(&a.host));
+            prop_assert!(!busy.iter().any(|port| a.host.contains(*port)));
             for b in &all[i + 1..] {
-                let same = a.host == b.host && a.protocol == b.protocol;
+                let same = a.host.common(b.host).is_some() && a.protocol == b.protocol;
                 prop_assert!(!(same && exclude(a.address, b.address)), "{a:?} {b:?}");
             }
         }

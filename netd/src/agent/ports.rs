@@ -1,0 +1,76 @@
+//! Requests about published ports, and changes that may need host ports.
+
+use super::{Agent, Inner};
+use crate::api::protocol::{ContainerPublish, ContainerUnpublish, PortView};
+use crate::error::Result;
+use crate::kernel::{Kernel, ports, ports::HostSockets};
+use crate::spec::{Spec, port::PortHost, view::publication};
+use crate::state::Host;
+
+impl Agent {
+    /// Publishes more of a container's ports, all or none, and gives what is new.
+    ///
+    /// # Errors
+    /// There is no such container, a spec that makes no sense, a port that is taken, a container
+    /// that can't publish, a refusal of the kernel's.
+    pub async fn publish(
+        &self,
+        reference: &str,
+        request: &ContainerPublish,
+    ) -> Result<Vec<PortView>> {
+        let mut inner = self.inner.lock().await;
+        let publish = |spec: &mut Spec, ports: &mut PortHost<'_>| {
+            spec.publish(reference, &request.publish, ports)
+        };
+        let new = inner.change_ports(true, publish).await?;
+        Ok(new.iter().flat_map(publication).collect())
+    }
+
+    /// Ends publications of a container, all that are named or none.
+    ///
+    /// # Errors
+    /// There is no such container, it does not publish what a spec names, a spec makes no sense, a
+    /// refusal of the kernel's.
+    pub async fn unpublish(&self, reference: &str, request: &ContainerUnpublish) -> Result<()> {
+        let mut inner = self.inner.lock().await;
+        inner.change(|spec| spec.unpublish(reference, &request.unpublish)).await
+    }
+}
+
+impl Inner {
+    /// A [`change`](Inner::change) that finds out which host ports are free where it `publishes`.
+    ///
+    /// # Errors
+    /// As those of a change; the kernel's settings can't be read.
+    pub(super) async fn change_ports<T>(
+        &mut self,
+        publishes: bool,
+        edit: impl FnOnce(&mut Spec, &mut PortHost<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let (host, sockets) = match publishes {
+            true => (self.live.observe().await?.1, HostSockets::read()?),
+            false => (Host::default(), HostSockets::default()),
+        };
+        let (ephemeral, reserved) = (ports::ephemeral_range()?, ports::reserved()?);
+        let mut cursor = self.cursor.unwrap_or(ephemeral.first());
+        let mut probe = |address, range, protocol| sockets.holder(address, range, protocol);
+        let edit = |spec: &mut Spec| {
+            let mut ports = PortHost {
+                addresses: &host.addresses,
+                ephemeral,
+                reserved: &reserved,
+                cursor: &mut cursor,
+                probe: &mut probe,
+            };
+            edit(spec, &mut ports)
+        };
+        let value = self.change(edit).await?;
+        self.cursor = Some(cursor);
+        Ok(value)
+    }
+
+    /// Whether a container has something to publish, be it in force or not.
+    pub(super) fn has_ports(&self, reference: &str) -> bool {
+        self.spec.container(reference).is_ok_and(|container| !container.ports.is_empty())
+    }
+}
