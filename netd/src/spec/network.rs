@@ -173,6 +173,7 @@ impl Spec {
         let is_own = |address: IpAddr| {
             host.addresses.contains(&address)
                 && !address.is_loopback()
+                && !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
                 && !gateways().any(|gateway| gateway == address)
         };
         let v4 = options.host_ipv4.map(|a| (options::HOST_IPV4, IpAddr::V4(a)));

@@ -1,7 +1,9 @@
 //! `-p`, `-P`, `--expose`, `port` and the PORTS column.
 
 use super::*;
-use std::collections::BTreeSet;
+use netd_common::abi::{ABI_VERSION, maps};
+use nix::sys::signal::Signal;
+use std::{collections::BTreeSet, process::Command};
 
 const SERVER: [&str; 4] = ["python3", "-m", "http.server", "80"];
 
@@ -93,4 +95,150 @@ fn publish_all_picks_a_port_for_each_exposed_one() -> Result<()> {
     assert_eq!(bound[0]["HostIp"], "0.0.0.0");
     assert!(listed.contains(&format!("0.0.0.0:{}", bound[0]["HostPort"].as_str().unwrap())));
     Ok(())
+}
+
+#[test]
+fn a_running_container_publishes_more_and_less() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    let before = Snapshot::of_kernel(&host)?;
+    host.run("web", &["-p", "8080:80"], &SERVER)?;
+    let one = Snapshot::of_kernel(&host)?;
+    let said = host.ok(&["publish", "web", "9090:80", "127.0.0.1:7000-7009:1-10/udp"])?;
+    let all = "1-10/udp -> 127.0.0.1:7000-7009\n80/tcp -> 0.0.0.0:9090\n80/tcp -> [::]:9090";
+    assert_eq!(said, all);
+    assert!(wait(SOON, || serves(&host, "127.0.0.1:9090")));
+    // The container's mappings outlive the agent, and so do their programs' tables.
+    let two = Snapshot::of_kernel(&host)?;
+    host.end_agent(Signal::SIGKILL)?;
+    assert!(serves(&host, "127.0.0.1:9090"));
+    host.start_agent()?;
+    Snapshot::of_kernel(&host)?.same_as(&two)?;
+    assert_eq!(host.ok(&["port", "web", "3/udp"])?, "127.0.0.1:7002");
+    assert_eq!(host.ok(&["unpublish", "web", "9090:80", "7000-7009:1-10/udp"])?, "");
+    assert!(!serves(&host, "127.0.0.1:9090") && serves(&host, "127.0.0.1:8080"));
+    Snapshot::of_kernel(&host)?.same_as(&one)?;
+    host.ok(&["unpublish", "web", "80"])?;
+    assert_eq!(host.ok(&["port", "web"])?, "");
+    host.ok(&["rm", "-f", "web"])?;
+    Snapshot::of_kernel(&host)?.same_as(&before)
+}
+
+#[test]
+fn ten_thousand_ports_are_a_few_entries_and_no_socket() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    let sockets = || in_host(&host, "cat /proc/net/tcp /proc/net/tcp6 | wc -l");
+    let before = sockets()?;
+    host.run("sip", &["-p", "20000-29999:20000-29999"], &["sleep", "infinity"])?;
+    assert_eq!(sockets()?, before);
+    assert_eq!(entries(&host, maps::PUBLISHED)?, 0);
+    let ranges = entries(&host, maps::RANGES)?;
+    assert!((2..=60).contains(&ranges), "{ranges} prefixes");
+    let listed = host.ok(&["port", "sip"])?;
+    assert_eq!(listed.lines().count(), 20_000);
+    assert_eq!(listed.lines().last(), Some("29999/tcp -> [::]:29999"));
+    let shown: Value = json(&host, &["inspect", "sip"])?;
+    let ports = shown[0]["NetworkSettings"]["Ports"].as_object().context("no ports")?;
+    assert_eq!(ports.len(), 10_000);
+    assert_eq!(ports["20001/tcp"][0]["HostPort"], "20001");
+    Ok(())
+}
+
+#[test]
+fn an_agent_puts_right_what_it_finds_of_published_ports() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    let ports = ["-p", "8080:80", "-p", "5000-5009:5000-5009,from=10.0.0.0/8,2001:db8::/32"];
+    host.run("web", &ports, &["sleep", "infinity"])?;
+    let before = Snapshot::of_kernel(&host)?;
+    host.end_agent(Signal::SIGKILL)?;
+    // Stale bits of a block without ports and none of one with some; a list that nobody uses.
+    bpftool(&host, maps::PORTS, &["update", "key 5 0 0 0 value", &["31"; 64].join(" ")])?;
+    bpftool(&host, maps::PORTS, &["update", "key 126 0 0 0 value", &["0"; 64].join(" ")])?;
+    let list = format!("key 40 0 0 0 0 0 0 99 32 1 {} value 1 0 0 0", ["0"; 14].join(" "));
+    bpftool(&host, maps::CLIENTS, &["update", &list])?;
+    assert!(Snapshot::of_kernel(&host)?.same_as(&before).is_err(), "nothing was damaged");
+    host.start_agent()?;
+    Snapshot::of_kernel(&host)?.same_as(&before)
+}
+
+#[test]
+fn ports_come_and_go_with_a_network_that_publishes() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    host.ok(&["network", "create", "--internal", "vault"])?;
+    host.run("db", &["--network", "vault", "-p", "8080:80"], &SERVER)?;
+    let column = || host.ok(&["ps", "--format", "{{.Ports}}"]);
+    assert_eq!(column()?, "80/tcp");
+    assert!(!serves(&host, "127.0.0.1:8080"));
+    host.ok(&["network", "connect", "bridge", "db"])?;
+    assert!(wait(SOON, || serves(&host, "127.0.0.1:8080")));
+    assert_eq!(column()?, "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp");
+    host.ok(&["network", "disconnect", "bridge", "db"])?;
+    assert!(!serves(&host, "127.0.0.1:8080"));
+    host.run("next", &["-p", "8080:80"], &["sleep", "infinity"])?;
+    let taken = "cannot connect db to network bridge: Bind for 0.0.0.0:8080 failed";
+    refuses(&host, &[(&["network", "connect", "bridge", "db"], 1, &[taken, "container next"])])
+}
+
+#[test]
+fn who_may_use_a_port_is_shown_and_host_processes_always_may() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    host.run("web", &["-p", "8080:80,from=10.0.0.0/8,192.0.2.7"], &SERVER)?;
+    let template = "{{json (index (index .NetworkSettings.Ports \"80/tcp\") 0).From}}";
+    assert_eq!(field(&host, "web", template)?, "[\"10.0.0.0/8\",\"192.0.2.7/32\"]");
+    assert!(wait(SOON, || serves(&host, "127.0.0.1:8080")));
+    assert_eq!(entries(&host, maps::CLIENTS)?, 2);
+    host.ok(&["publish", "web", "8081:80,from=192.0.2.7,10.0.0.0/8"])?;
+    assert_eq!(entries(&host, maps::CLIENTS)?, 2, "equal lists are one");
+    host.ok(&["unpublish", "web", "8080:80"])?;
+    assert_eq!(entries(&host, maps::CLIENTS)?, 2);
+    host.ok(&["unpublish", "web", "80"])?;
+    assert_eq!(entries(&host, maps::CLIENTS)?, 0);
+    Ok(())
+}
+
+#[test]
+fn reserved_ports_are_not_picked_but_given() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    in_host(&host, "sysctl -qw net.ipv4.ip_local_port_range='40000 40003'")?;
+    in_host(&host, "sysctl -qw net.ipv4.ip_local_reserved_ports=40000-40001,40003")?;
+    host.run("web", &["-p", "80"], &["sleep", "infinity"])?;
+    assert!(host.ok(&["port", "web", "80"])?.starts_with("0.0.0.0:40002\n"));
+    let words = "all host ports from 40000 to 40003 are allocated or reserved";
+    refuses(&host, &[(&["publish", "web", "81"], 1, &[words])])?;
+    host.ok(&["publish", "web", "40003:81"])?;
+    Ok(())
+}
+
+/// How many entries a map has.
+fn entries(host: &TestHost, map: &str) -> Result<usize> {
+    let dump: Vec<Value> = serde_json::from_slice(&bpftool(host, map, &["dump"])?)?;
+    Ok(dump.len())
+}
+
+/// A verb of `bpftool map` for one of the agent's maps, with the words that follow the map.
+fn bpftool(host: &TestHost, map: &str, words: &[&str]) -> Result<Vec<u8>> {
+    let path = host.bpf().join(format!("v{ABI_VERSION}")).join(map);
+    let rest = words[1..].iter().flat_map(|words| words.split(' '));
+    let mut command = Command::new("bpftool");
+    command.args(["-j", "map", words[0], "pinned"]).arg(path).args(rest);
+    let output = command.output().context("cannot start bpftool")?;
+    ensure!(output.status.success(), "{words:?}: {}", text(&output.stdout));
+    Ok(output.stdout)
 }

@@ -20,7 +20,10 @@ fn malformed_publish_specs_are_refused_and_named() -> Result<()> {
         ("127.0.0.1:80", "two colons"),
         ("[::1:80:80", "not an address"),
         ("1:2:3:4", "not an address"),
-        ("80:80,from=10.0.0.0/8", "not supported"),
+        ("80:80,10.0.0.0/8", "is not understood after the ports"),
+        ("80:80,from=", "no address or CIDR"),
+        ("80:80,from=10.0.0.1/8", "it should be 10.0.0.0/8"),
+        ("80:80,from=::ffff:10.0.0.1", "write it as IPv4"),
     ] {
         let quoted = format!("invalid publish spec {spec:?}");
         refuses(&host, &[(&["run", "-d", "-p", spec, "--", "true"], 2, &[&quoted, why])])?;
@@ -87,4 +90,68 @@ fn ports_that_a_host_process_has_are_refused_until_it_lets_go() -> Result<()> {
     host.ok(&["rm", "-f", "x"])?;
     ns.run(|| TcpListener::bind("0.0.0.0:4500"))??;
     Ok(())
+}
+
+#[test]
+fn of_a_range_the_first_port_that_a_host_process_has_is_named() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    let ns = host.host.namespace();
+    let (listener, bound) = ns.run(|| {
+        (TcpListener::bind("127.0.0.1:24007").unwrap(), UdpSocket::bind("0.0.0.0:24008").unwrap())
+    })?;
+    let range = |ports: &str| format!("{ports}:{ports}");
+    let (tcp, udp) = (range("20000-29999"), format!("{}/udp", range("20000-29999")));
+    let words = "failed to bind host port 0.0.0.0:24007/tcp: address already in use";
+    refuses(
+        &host,
+        &[
+            (&["run", "-d", "-p", &tcp, "--", "true"], 1, &[words]),
+            (&["run", "-d", "-p", &udp, "--", "true"], 1, &["0.0.0.0:24008/udp: address already"]),
+        ],
+    )?;
+    // A listener on another address is none of the publication's business.
+    let here = format!("198.51.100.2:{tcp}");
+    host.run("here", &["-p", &here], &["sleep", "infinity"])?;
+    drop((listener, bound));
+    host.run("web", &["-p", &udp], &["sleep", "infinity"])?;
+    Ok(())
+}
+
+#[test]
+fn what_can_not_be_published_or_unpublished_is_told_and_nothing_is_done() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    host.ok(&["network", "create", "--internal", "vault"])?;
+    for (name, network) in
+        [("web", "bridge"), ("db", "vault"), ("hosted", "host"), ("lonely", "none")]
+    {
+        host.run(name, &["--network", network], &["sleep", "infinity"])?;
+    }
+    host.run("other", &["-p", "8000-8009:1-10"], &["sleep", "infinity"])?;
+    host.ok(&["publish", "web", "9090:80"])?;
+    let allocated = "Bind for 0.0.0.0:8009 failed: port is already allocated to container other";
+    refuses(
+        &host,
+        &[
+            (&["publish", "web", "81:81", "8009-8010:1-2"], 1, &["container web", allocated]),
+            (&["publish", "web", "9090:80"], 1, &["already published", "unpublish it first"]),
+            (&["publish", "web", "9090:81"], 1, &["port is already allocated"]),
+            (&["publish", "web", "81:81", "x"], 2, &["invalid publish spec \"x\""]),
+            (&["publish", "web"], 2, &["SPEC"]),
+            (&["publish", "nobody", "81:81"], 1, &["container nobody not found"]),
+            (&["publish", "db", "81:81"], 1, &["on internal networks only", "connect it"]),
+            (&["publish", "hosted", "81:81"], 1, &["the host's own network"]),
+            (&["publish", "lonely", "81:81"], 1, &["network none"]),
+            (&["unpublish", "web", "80", "81"], 1, &["81/tcp is not published", "9090:80/tcp"]),
+            (&["unpublish", "web", "9090:80/udp"], 1, &["9090:80/udp is not published"]),
+            (&["unpublish", "other", "8000:1"], 1, &["8000-8009:1-10/tcp"]),
+            (&["unpublish", "db", "80"], 1, &["it publishes nothing"]),
+            (&["unpublish", "nobody", "80"], 1, &["container nobody not found"]),
+        ],
+    )
 }

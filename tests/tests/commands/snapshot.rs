@@ -58,7 +58,7 @@ impl Snapshot {
 
 /// The maps that the agent writes. The others count or remember packets, but for GENERATIONS,
 /// which only ever grows.
-const CONFIGURED: [&str; 9] = [
+const CONFIGURED: [&str; 12] = [
     maps::CONFIG,
     maps::DEVICES,
     maps::ENDPOINTS,
@@ -68,6 +68,9 @@ const CONFIGURED: [&str; 9] = [
     maps::LOCALS,
     maps::UPLINKS,
     maps::PUBLISHED,
+    maps::RANGES,
+    maps::PORTS,
+    maps::CLIENTS,
 ];
 
 /// Devices with what was given to them. What the kernel adds by itself in its own time, such as

@@ -105,7 +105,9 @@ impl Spec {
         let refuse = |why: &str| Err(Error::conflict(why));
         match (container.mode, container.status) {
             (_, Status::Exited { .. }) => refuse("it has ended; run a new one with -p"),
-            (Mode::Host, _) => refuse("it uses the host's own network, where it needs none"),
+            (Mode::Host, _) => {
+                refuse("it uses the host's own network, where all that it listens on is open")
+            }
             (Mode::None, _) => refuse("it was made with network none, which publishes nothing"),
             (Mode::Bridge, _) => match self.binding(container) {
                 Some(binding) => Ok(binding),
@@ -144,13 +146,17 @@ fn less_ports(container: &Container, specs: &[String]) -> Result<Vec<Publication
 
 /// What is published, in a few words.
 fn told(ports: &[Publication]) -> String {
-    let mut all: Vec<String> = ports.iter().map(|p| p.mapping.to_string()).collect();
-    let more = all.len().saturating_sub(MOST_TOLD);
-    all.truncate(MOST_TOLD);
-    match (all.is_empty(), more) {
-        (true, _) => "it publishes nothing".into(),
-        (false, 0) => format!("it publishes {}", all.join(" and ")),
-        (false, more) => format!("it publishes {} and {more} more", all.join(", ")),
+    let all: Vec<String> = ports.iter().map(|p| p.mapping.to_string()).collect();
+    match all.as_slice() {
+        [] => "it publishes nothing".into(),
+        [one] => format!("it publishes {one}"),
+        [most @ .., last] if most.len() < MOST_TOLD => {
+            format!("it publishes {} and {last}", most.join(", "))
+        }
+        many => {
+            let (told, rest) = many.split_at(MOST_TOLD);
+            format!("it publishes {} and {} more", told.join(", "), rest.len())
+        }
     }
 }
 

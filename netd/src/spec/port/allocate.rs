@@ -190,8 +190,9 @@ impl<'a> Allocator<'a, '_> {
                 self.obstacle(addresses, PortRange::single(*port), mapping.protocol).is_none()
             })
             .ok_or_else(|| {
+                let kept = if never.is_empty() { "" } else { " or reserved" };
                 Error::conflict(format!(
-                    "cannot publish {mapping}: all host ports from {first} to {last} are allocated; free one or name another"
+                    "cannot publish {mapping}: all host ports from {first} to {last} are allocated{kept}; free one or name another"
                 ))
             })
     }

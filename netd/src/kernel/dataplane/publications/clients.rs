@@ -2,10 +2,13 @@
 
 use super::super::{convert, refused, write::absent_is_fine};
 use crate::error::{Error, Result};
-use aya::maps::{LpmTrie, MapData, lpm_trie::Key};
+use aya::maps::{LpmTrie, MapData, MapError, lpm_trie::Key};
 use ipnet::IpNet;
-use netd_common::abi::ClientKey;
-use std::collections::{BTreeMap, BTreeSet};
+use netd_common::abi::{ClientKey, MAX_PREFIXES};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::ErrorKind,
+};
 
 /// The map, and the lists in it by number.
 pub(super) struct Lists {
@@ -82,13 +85,24 @@ impl Lists {
             if let Err(e) = self.map.insert(&key(number, client), 1, 0) {
                 let undone =
                     clients.iter().take(done).try_for_each(|client| self.take_out(number, client));
-                let error = refused(&format!("cannot enter {client} in a list of clients"), &e);
-                return Err(undone.err().unwrap_or(error));
+                return Err(undone.err().unwrap_or_else(|| self.full(clients.len(), &e)));
             }
         }
         self.last = number;
         self.lists.insert(number, List { clients: clients.clone(), uses: 0 });
         Ok(number)
+    }
+
+    fn full(&self, wanted: usize, cause: &MapError) -> Error {
+        let held: usize = self.lists.values().map(|list| list.clients.len()).sum();
+        match cause {
+            MapError::SyscallError(e) if e.io_error.kind() == ErrorKind::StorageFull => {
+                Error::conflict(format!(
+                    "no room for {wanted} prefixes of clients: {MAX_PREFIXES} fit over all publications, {held} are there; use fewer and wider ones"
+                ))
+            }
+            cause => refused("cannot enter a list of clients", cause),
+        }
     }
 
     fn remove(&mut self, number: u32) -> Result<()> {
