@@ -38,6 +38,10 @@ fn a_network_has_the_addresses_and_options_that_it_was_made_with() -> Result<()>
     let options = [
         ["-o", "com.docker.network.driver.mtu=1400"],
         ["-o", "com.docker.network.bridge.name=br-own"],
+        ["-o", "com.docker.network.host_ipv4=198.51.100.2"],
+        ["-o", "com.docker.network.host_ipv6=2001:db8:1::2"],
+        ["-o", "netd.nat_mapping=endpoint-independent"],
+        ["-o", "netd.mss=clamp"],
     ];
     let id = host.ok(&[
         &["network", "create", "web", "--internal"][..],
@@ -50,6 +54,7 @@ fn a_network_has_the_addresses_and_options_that_it_was_made_with() -> Result<()>
     assert_eq!((&web["Name"], &web["Id"]), (&"web".into(), &id.as_str().into()));
     assert_eq!((&web["Internal"], &web["EnableIPv6"]), (&true.into(), &true.into()));
     assert_eq!(web["Options"]["com.docker.network.driver.mtu"], "1400");
+    assert_eq!(web["Options"]["netd.mss"], "clamp");
     let pools = &web["IPAM"]["Config"];
     assert_eq!(
         (&pools[0]["Subnet"], &pools[0]["Gateway"]),

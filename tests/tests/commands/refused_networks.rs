@@ -99,6 +99,13 @@ fn options_that_make_no_sense_and_device_names_that_are_taken_are_refused() -> R
     option("colour=red", 2, &["unknown key", BRIDGE_NAME])?;
     option("com.docker.network.driver.mtu=10", 2, &["68 to 65535"])?;
     option("com.docker.network.bridge.enable_icc=x", 2, &["neither true nor false"])?;
+    option("netd.mss=535", 2, &["neither clamp nor a number of bytes from 536"])?;
+    option("netd.nat_mapping=cone", 2, &["neither endpoint-independent nor per-flow"])?;
+    option("com.docker.network.host_ipv4=::1", 2, &["not an IPv4 address"])?;
+    let no_such = "this host has no such address to the outside";
+    for address in ["192.0.2.9", "127.0.0.1", "172.17.0.1"] {
+        option(&format!("com.docker.network.host_ipv4={address}"), 1, &[no_such])?;
+    }
     option(BRIDGE_NAME, 2, &["KEY=VALUE"])?;
     option(&format!("{BRIDGE_NAME}=eth0"), 1, &["interface name eth0 is taken"])?;
     option(&format!("{BRIDGE_NAME}=nd-web"), 1, &["nd-web is taken by network \"web\""])?;
