@@ -87,11 +87,22 @@ fn exit_code(child: &mut Child) -> Result<Option<u8>> {
 /// Best effort and in this order: processes hold namespaces, namespaces hold devices.
 fn clear(name: &str) {
     end_descendants();
-    for namespace in names_in(Path::new("/run/netns"), name) {
+    for namespace in belonging(Path::new("/run/netns"), name) {
         let _ = run::read(Command::new("ip").args(["netns", "delete", &namespace]));
     }
-    let _ = fs::remove_dir_all(bpf_folder(name));
-    let _ = fs::remove_dir_all(folder(name));
+    for place in [Path::new("/sys/fs/bpf"), &env::temp_dir()] {
+        for folder in belonging(place, name) {
+            let _ = fs::remove_dir_all(place.join(folder));
+        }
+    }
+}
+
+/// What is called as the stage, alone or with a word behind it: `netd-demo-12` has `netd-demo-12-host`,
+/// and not `netd-demo-123`.
+fn belonging(folder: &Path, name: &str) -> Vec<String> {
+    let mut found = names_in(folder, name);
+    found.retain(|entry| entry == name || entry[name.len()..].starts_with('-'));
+    found
 }
 
 /// Kills children until there are none: those of a killed child become children of this process.
@@ -139,6 +150,19 @@ const SIGNALS: [Signal; 6] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_stage_s_things_are_left_alone() {
+        let folder = env::temp_dir().join(format!("belonging-{}", getpid()));
+        for name in ["demo-1", "demo-1-host", "demo-12", "demo-12-host", "other"] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        let mut found = belonging(&folder, "demo-1");
+        found.sort();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found, ["demo-1", "demo-1-host"]);
+    }
+
 
     #[test]
     fn a_child_is_found_under_its_parent() {
