@@ -24,16 +24,19 @@ fn main() -> ExitCode {
         ["check"] => check::run(),
         ["bench", "packet", options @ ..] => bench::packet(options),
         ["bench", "quick"] => bench::quick(),
+        ["bench", "ports", options @ ..] => bench::ports::run(options),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
         }
         // What the verbs above start by themselves.
-        [stage::SUPERVISE, play] => return stage::supervise(play),
+        [stage::SUPERVISE, play, options @ ..] => return stage::supervise(play, options),
         [stage::PLAY, "demo", name] => demo::play(name),
         [stage::PLAY, "bench", name] => bench::play(name),
+        [stage::PLAY, stage::PORTS, name, options @ ..] => bench::ports::play(name, options),
         [bench::ECHO, "server", address] => bench::echo::serve(address),
         [bench::ECHO, "client", address, seconds] => bench::echo::ask(address, seconds),
+        [bench::ports::LOAD, words @ ..] => bench::ports::load(words),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -58,4 +61,6 @@ usage: cargo xtask VERB
   check          formatting, lints, the architecture's rules, licenses of the dependencies
   bench packet   nanoseconds and instructions per packet of each program
   bench quick    throughput and latency between two containers, next to a veth pair and a bridge
+  bench ports [--rounds N] [--quick] [--processors two|awake|one]
+                 published ports next to iptables, nftables and docker-proxy, where they are installed
 ";

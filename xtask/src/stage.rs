@@ -22,19 +22,24 @@ pub(crate) const SUPERVISE: &str = "supervise";
 /// Hidden verb: be the play.
 pub(crate) const PLAY: &str = "play";
 
-/// Runs `play` under a supervisor, as root.
-pub(crate) fn run(play: &str) -> Result<()> {
+/// The play of `bench ports`, which is longer than any other.
+pub(crate) const PORTS: &str = "ports";
+
+/// Runs `play` with its options under a supervisor, as root.
+pub(crate) fn run(play: &str, options: &[&str]) -> Result<()> {
     let this = env::current_exe().context("cannot find this program")?;
     let this = this.to_string_lossy();
-    let status = run::as_root(&this)?.args([SUPERVISE, play]).status().context("cannot start")?;
+    let mut supervisor = run::as_root(&this)?;
+    let status =
+        supervisor.args([SUPERVISE, play]).args(options).status().context("cannot start")?;
     ensure!(status.success(), "the {play} did not succeed; its namespaces and files are removed");
     Ok(())
 }
 
 /// The supervisor: starts `play`, waits for its end or for a signal, then removes every trace.
-pub(crate) fn supervise(play: &str) -> ExitCode {
+pub(crate) fn supervise(play: &str, options: &[&str]) -> ExitCode {
     let name = format!("netd-{play}-{}", getpid());
-    let code = watch(play, &name).unwrap_or_else(|e| {
+    let code = watch(play, &name, options).unwrap_or_else(|e| {
         eprintln!("error: {e:#}");
         1
     });
@@ -53,24 +58,26 @@ pub(crate) fn bpf_folder(name: &str) -> PathBuf {
 }
 
 /// Returns the exit code: the play's, or 128 and the number of the signal that ended it.
-fn watch(play: &str, name: &str) -> Result<u8> {
+fn watch(play: &str, name: &str, options: &[&str]) -> Result<u8> {
     // What the play leaves behind becomes a child of this process, which can then end it.
     prctl::set_child_subreaper(true).context("cannot adopt orphans")?;
     let mut child = Command::new(env::current_exe()?)
         .args([PLAY, play, name])
+        .args(options)
         .spawn()
         .context("cannot start the play")?;
     // Only now: a child inherits what is blocked.
     let signals = SigSet::from_iter(SIGNALS);
     signals.thread_block().context("cannot block signals")?;
-    alarm::set(LONGEST_PLAY);
+    let longest = if play == PORTS { LONGEST_PORTS } else { LONGEST_PLAY };
+    alarm::set(longest);
     loop {
         if let Some(code) = exit_code(&mut child)? {
             return Ok(code);
         }
         match signals.wait().context("cannot wait for signals")? {
             Signal::SIGCHLD => {}
-            Signal::SIGALRM => bail!("the {play} hangs: it took longer than {LONGEST_PLAY} s"),
+            Signal::SIGALRM => bail!("the {play} hangs: it took longer than {longest} s"),
             signal => {
                 eprintln!("\n{signal}: clearing the stage");
                 return Ok(128 + signal as u8);
@@ -137,6 +144,7 @@ fn names_in(folder: &Path, prefix: &str) -> Vec<String> {
 
 /// Seconds.
 const LONGEST_PLAY: u32 = 300;
+const LONGEST_PORTS: u32 = 3600;
 
 const SIGNALS: [Signal; 6] = [
     Signal::SIGALRM,
@@ -162,7 +170,6 @@ mod tests {
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(found, ["demo-1", "demo-1-host"]);
     }
-
 
     #[test]
     fn a_child_is_found_under_its_parent() {

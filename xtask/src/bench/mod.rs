@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: how fast. `packet` measures the programs alone, `quick` the whole way between
-//! two containers, next to what it competes with.
+//! two containers, `ports` the way to published ports, both next to what they compete with.
 
 pub(crate) mod echo;
+pub(crate) mod ports;
 mod quick;
+mod stats;
 mod tracks;
 
 use crate::{build, run, setup, stage, world::World};
@@ -23,7 +25,7 @@ pub(crate) fn packet(options: &[&str]) -> Result<()> {
 /// Builds everything and runs the comparison between containers.
 pub(crate) fn quick() -> Result<()> {
     build::run()?;
-    stage::run("bench")
+    stage::run("bench", &[])
 }
 
 /// The comparison itself, on the stage `name`.

@@ -3,6 +3,7 @@
 
 use super::{
     ECHO,
+    stats::median,
     tracks::{ECHO_PORT, Track, this_program},
 };
 use crate::{run, world::iperf_rate};
@@ -84,16 +85,6 @@ fn print(metric: &Metric, rounds: &[Round]) -> f64 {
     ratio
 }
 
-/// The middle of sorted numbers.
-fn median(sorted: &[f64]) -> f64 {
-    let middle = sorted.len() / 2;
-    match sorted {
-        [] => 0.0,
-        _ if sorted.len() % 2 == 1 => sorted[middle],
-        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
-    }
-}
-
 fn stream(track: &Track) -> Result<f64> {
     let words = ["--client", track.address(), "--time", "1", "--json"];
     Ok(iperf_rate(&run::read(track.client("iperf3").args(words))?)?.0)
@@ -110,7 +101,11 @@ fn small_packets(track: &Track) -> Result<f64> {
 
 /// Datagrams that reached the server's UDP sockets so far, full ones included.
 fn brought(track: &Track) -> Result<f64> {
-    let table = run::read(track.server("cat").arg("/proc/net/snmp"))?;
+    datagrams(&run::read(track.server("cat").arg("/proc/net/snmp"))?)
+}
+
+/// Datagrams that reached UDP sockets, full ones included, by the text of /proc/net/snmp.
+pub(crate) fn datagrams(table: &str) -> Result<f64> {
     let mut lines = table.lines().filter(|line| line.starts_with("Udp:"));
     let (Some(names), Some(values)) = (lines.next(), lines.next()) else {
         bail!("/proc/net/snmp has no line for UDP");
@@ -140,11 +135,12 @@ const METRICS: [Metric; 3] = [
 
 #[cfg(test)]
 mod tests {
-    use super::median;
+    use super::datagrams;
 
     #[test]
-    fn the_median_of_an_even_count_is_between_the_middle_two() {
-        assert!((median(&[1.0, 2.0, 4.0, 100.0]) - 3.0).abs() < 1e-9);
-        assert!((median(&[1.0, 2.0, 100.0]) - 2.0).abs() < 1e-9);
+    fn datagrams_count_also_where_the_socket_was_full() {
+        let table = "Udp: InDatagrams NoPorts InErrors\nUdp: 40 7 2\n";
+        assert!((datagrams(table).unwrap() - 42.0).abs() < 1e-9);
+        assert!(datagrams("Tcp: 1\n").is_err());
     }
 }

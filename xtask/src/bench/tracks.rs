@@ -101,13 +101,14 @@ fn netd(world: &World) -> Result<Track> {
 
 /// `program` in the network namespace `file`, on one processor: the scheduler's moves are the
 /// largest noise there is.
-fn pinned(file: &str, processor: &str, program: &str) -> Command {
+pub(crate) fn pinned(file: &str, processor: &str, program: &str) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net={file}")).args(["--", "taskset", "--cpu-list", processor, program]);
     command
 }
 
-fn second_processor() -> &'static str {
+/// Where the servers run.
+pub(crate) fn second_processor() -> &'static str {
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     if count > 1 { "1" } else { FIRST }
 }
@@ -115,4 +116,5 @@ fn second_processor() -> &'static str {
 /// The port of the request and response tool.
 pub(crate) const ECHO_PORT: &str = "7007";
 const IPERF_PORT: &str = "5201";
-const FIRST: &str = "0";
+/// Where the clients run.
+pub(crate) const FIRST: &str = "0";

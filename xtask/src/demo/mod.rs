@@ -11,7 +11,7 @@ use anyhow::Result;
 /// Builds everything and runs the demo.
 pub(crate) fn run() -> Result<()> {
     build::run()?;
-    stage::run("demo")
+    stage::run("demo", &[])
 }
 
 /// The demo itself, on the stage `name`.

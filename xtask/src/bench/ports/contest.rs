@@ -1,0 +1,255 @@
+//! netd against its rivals at one workload, in turns: netd, each rival, netd, each rival, ..., netd. A
+//! rival's ratio in a round is to the mean of the samples of netd before and after it; how these differ
+//! says how much of a difference is the machine's.
+
+use super::{
+    noise::{Meter, Noise},
+    site::Way,
+};
+use crate::{
+    bench::{
+        quick::datagrams,
+        stats::{median, quantile},
+    },
+    run,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    io::{IsTerminal, Write},
+    process::Command,
+};
+
+/// What is done over and over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Workload {
+    /// One byte there and one back on an open connection.
+    Requests,
+    /// A connection for one byte there and one back.
+    Connections,
+    /// One connection, as many bytes as it takes.
+    Stream,
+    /// Datagrams in frames of 64 bytes.
+    Datagrams,
+}
+
+impl Workload {
+    /// What the tables call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Connections => "connections",
+            Self::Stream => "TCP stream",
+            Self::Datagrams => "UDP packets of 64 bytes",
+        }
+    }
+
+    /// What one sample counts, in the unit of the tables, per unit of [`scale`](Self::scale).
+    pub(super) fn unit(self) -> &'static str {
+        match self {
+            Self::Requests => "k requests/s",
+            Self::Connections => "k connections/s",
+            Self::Stream => "Gb/s",
+            Self::Datagrams => "k packets/s",
+        }
+    }
+
+    /// How many per second are one of the unit.
+    pub(super) fn scale(self) -> f64 {
+        if self == Self::Stream { 1e9 } else { 1e3 }
+    }
+
+    /// One sample on `way`, per second.
+    fn sample(self, way: &Way, seconds: f64) -> Result<f64> {
+        let rate = match self {
+            Self::Requests => way.ask("requests", seconds),
+            Self::Connections => way.ask("connections", seconds),
+            Self::Stream => way.ask("stream", seconds),
+            Self::Datagrams => return arriving(way, seconds),
+        };
+        Ok(rate?.0)
+    }
+}
+
+/// Datagrams per second that reach the server, whether or not it takes them in time.
+fn arriving(way: &Way, seconds: f64) -> Result<f64> {
+    let brought = || {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", way.server)).args(["--", "cat", "/proc/net/snmp"]);
+        datagrams(&run::read(&mut command)?)
+    };
+    let before = brought()?;
+    let (_, took) = way.ask("datagrams", seconds)?;
+    let count = brought()? - before;
+    if count < 1.0 {
+        bail!("no datagram arrived");
+    }
+    Ok(count / took)
+}
+
+/// What is to be compared.
+pub(super) struct Contest {
+    pub(super) title: String,
+    pub(super) workload: Workload,
+    pub(super) netd: Way,
+    /// Each with the ratio that netd must reach against it, where one is asked for.
+    pub(super) rivals: Vec<(Way, Option<f64>)>,
+}
+
+/// What came of it.
+pub(super) struct Outcome {
+    pub(super) title: String,
+    pub(super) workload: Workload,
+    /// netd's samples per second: before, between and after the rounds.
+    pub(super) netd: Vec<f64>,
+    /// netd's sample after a round over the one before it.
+    pub(super) again: Spread,
+    pub(super) rows: Vec<Row>,
+    pub(super) noise: Noise,
+}
+
+/// netd and one rival.
+pub(super) struct Row {
+    pub(super) rival: String,
+    /// Its samples per second, one a round.
+    pub(super) samples: Vec<f64>,
+    /// netd over the rival.
+    pub(super) ratio: Spread,
+    pub(super) target: Option<f64>,
+}
+
+/// A ratio: the median of the rounds, and what eight rounds of ten lie between.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spread {
+    pub(super) median: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+impl Contest {
+    /// Lets every way's clients run there.
+    pub(super) fn clients_on(&mut self, processor: &'static str) {
+        let rivals = self.rivals.iter_mut().map(|(way, _)| way);
+        for way in rivals.chain([&mut self.netd]) {
+            way.processor = processor;
+        }
+    }
+
+    /// Warms every way up, then goes the rounds.
+    pub(super) fn run(&self, rounds: usize, seconds: f64) -> Result<Outcome> {
+        let sample = |way: &Way, seconds: f64| {
+            let rate = self.workload.sample(way, seconds);
+            rate.with_context(|| format!("{}: {} at {}", self.title, way.name, way.address))
+        };
+        sample(&self.netd, seconds / 4.0)?;
+        for (way, _) in &self.rivals {
+            sample(way, seconds / 4.0)?;
+        }
+        let meter = Meter::start()?;
+        let mut netd = vec![sample(&self.netd, seconds)?];
+        let mut rivals = vec![Vec::new(); self.rivals.len()];
+        for round in 1..=rounds {
+            progress(round, rounds);
+            for ((way, _), samples) in self.rivals.iter().zip(&mut rivals) {
+                samples.push(sample(way, seconds)?);
+            }
+            netd.push(sample(&self.netd, seconds)?);
+        }
+        Ok(self.outcome(netd, rivals, meter.stop()?))
+    }
+
+    /// Each of `rivals` has a sample a round, `netd` one more.
+    fn outcome(&self, netd: Vec<f64>, rivals: Vec<Vec<f64>>, noise: Noise) -> Outcome {
+        let pairs = netd.windows(2);
+        let again: Vec<f64> = pairs.clone().map(|pair| pair[1] / pair[0]).collect();
+        let means: Vec<f64> = pairs.map(|pair| f64::midpoint(pair[0], pair[1])).collect();
+        let rows = self.rivals.iter().zip(rivals).map(|((way, target), samples)| {
+            let ratios: Vec<f64> =
+                means.iter().zip(&samples).map(|(ours, its)| ours / its).collect();
+            let ratio = Spread::of(&ratios);
+            Row { rival: way.name.clone(), samples, ratio, target: *target }
+        });
+        Outcome {
+            rows: rows.collect(),
+            title: self.title.clone(),
+            workload: self.workload,
+            again: Spread::of(&again),
+            netd,
+            noise,
+        }
+    }
+}
+
+impl Row {
+    /// The target is reached, where there is one.
+    pub(super) fn met(&self) -> Option<bool> {
+        self.target.map(|target| self.ratio.median >= target)
+    }
+}
+
+impl Spread {
+    /// Of the numbers of the rounds.
+    pub(super) fn of(numbers: &[f64]) -> Self {
+        Self { median: median(numbers), low: quantile(numbers, 0.1), high: quantile(numbers, 0.9) }
+    }
+
+    /// As a ratio: neither side can be called the faster one.
+    pub(super) fn no_difference(self) -> bool {
+        self.low <= 1.0 && self.high >= 1.0
+    }
+}
+
+/// Where somebody looks on.
+fn progress(round: usize, rounds: usize) {
+    let mut out = std::io::stdout();
+    if out.is_terminal() {
+        let end = if round == rounds { "\r" } else { "" };
+        let _ = write!(out, "\r    round {round} of {rounds}{end}").and_then(|()| out.flush());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(name: &str) -> Way {
+        let empty = String::new();
+        Way {
+            name: name.into(),
+            client: empty.clone(),
+            server: empty.clone(),
+            address: empty,
+            processor: "0",
+        }
+    }
+
+    fn outcome(netd: &[f64], rival: &[f64], target: f64) -> Outcome {
+        let contest = Contest {
+            title: "t".into(),
+            workload: Workload::Requests,
+            netd: way("netd"),
+            rivals: vec![(way("rival"), Some(target))],
+        };
+        contest.outcome(netd.to_vec(), vec![rival.to_vec()], Noise::default())
+    }
+
+    #[test]
+    fn a_ratio_is_to_netd_just_before_and_after() {
+        // The machine becomes slower and slower, for both.
+        let outcome = outcome(&[220.0, 200.0, 100.0], &[100.0, 75.0], 2.0);
+        let row = &outcome.rows[0];
+        assert!((row.ratio.median - 2.05).abs() < 1e-9);
+        assert!((outcome.again.low - (0.5 + 0.1 * (200.0 / 220.0 - 0.5))).abs() < 1e-9);
+        assert_eq!(row.met(), Some(true));
+    }
+
+    #[test]
+    fn a_target_is_held_against_the_median() {
+        assert_eq!(outcome(&[100.0, 100.0], &[100.0], 1.01).rows[0].met(), Some(false));
+    }
+
+    #[test]
+    fn a_difference_inside_the_spread_is_none() {
+        assert!(Spread::of(&[0.9, 1.0, 1.2]).no_difference());
+        assert!(!Spread::of(&[1.1, 1.2, 1.3]).no_difference());
+    }
+}

@@ -1,0 +1,130 @@
+//! How quiet the machine was: processor time of processes that are not the bench's, and time that a
+//! hypervisor took.
+
+use anyhow::{Context, Result};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, thread,
+    time::Instant,
+};
+
+/// Shares of the time of all processors, 0 to 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Noise {
+    /// What other processes took.
+    pub(super) foreign: f64,
+    /// What the hypervisor took.
+    pub(super) steal: f64,
+}
+
+/// Between two moments.
+pub(super) struct Meter {
+    begun: Instant,
+    before: Ticks,
+}
+
+#[derive(Clone, Copy)]
+struct Ticks {
+    foreign: u64,
+    steal: u64,
+}
+
+/// A process as /proc/PID/stat has it.
+#[derive(Debug, PartialEq, Eq)]
+struct Process {
+    parent: u32,
+    /// Its own time and that of the children it waited for, in ticks.
+    ticks: u64,
+}
+
+impl Meter {
+    pub(super) fn start() -> Result<Self> {
+        Ok(Self { begun: Instant::now(), before: Ticks::now()? })
+    }
+
+    pub(super) fn stop(self) -> Result<Noise> {
+        let after = Ticks::now()?;
+        let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let all = self.begun.elapsed().as_secs_f64() * TICKS_PER_SECOND * processors as f64;
+        // A process that nobody waited for takes its time with it.
+        let share = |after: u64, before: u64| after.saturating_sub(before) as f64 / all;
+        Ok(Noise {
+            foreign: share(after.foreign, self.before.foreign),
+            steal: share(after.steal, self.before.steal),
+        })
+    }
+}
+
+impl Ticks {
+    fn now() -> Result<Self> {
+        let stat = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
+        let total = stat.lines().next().unwrap_or_default();
+        let steal = total.split_whitespace().nth(8).and_then(|field| field.parse().ok());
+        let supervisor = nix::unistd::getppid().as_raw().unsigned_abs();
+        Ok(Self { foreign: foreign(&processes(), supervisor), steal: steal.unwrap_or(0) })
+    }
+}
+
+/// Ticks of processes that do not descend from `root`. Kernel threads are nobody's: they work for
+/// the bench, too.
+fn foreign(processes: &BTreeMap<u32, Process>, root: u32) -> u64 {
+    let ours = descendants(processes, root);
+    let kernel = descendants(processes, KTHREADD);
+    let others = processes.iter().filter(|(pid, _)| !ours.contains(pid) && !kernel.contains(pid));
+    others.map(|(_, process)| process.ticks).sum()
+}
+
+/// `root` and what it started.
+fn descendants(processes: &BTreeMap<u32, Process>, root: u32) -> BTreeSet<u32> {
+    let mut found = BTreeSet::from([root]);
+    loop {
+        let children = processes.iter().filter(|(_, process)| found.contains(&process.parent));
+        let children: Vec<u32> = children.map(|(pid, _)| *pid).collect();
+        let before = found.len();
+        found.extend(children);
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+fn processes() -> BTreeMap<u32, Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        Some((pid, process(&stat)?))
+    })
+    .collect()
+}
+
+/// The second field is a name in brackets that may hold anything.
+fn process(stat: &str) -> Option<Process> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11..15)?.iter().map(|field| field.parse::<u64>().unwrap_or(0)).sum();
+    Some(Process { parent: fields.get(1)?.parse().ok()?, ticks })
+}
+
+/// USER_HZ: the same on every architecture that netd runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+/// The parent of kernel threads.
+const KTHREADD: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_line_is_read_behind_any_name() {
+        let line = "7 (a) b (c) S 3 7 7 0 -1 4 1 1 0 0 10 20 30 40 20 0 1 0 5";
+        assert_eq!(process(line), Some(Process { parent: 3, ticks: 100 }));
+        assert_eq!(process("7 (a) S"), None);
+    }
+
+    #[test]
+    fn only_what_neither_the_bench_nor_the_kernel_started_is_foreign() {
+        let tree = [(1, 0), (2, 0), (9, 2), (50, 1), (51, 50), (52, 51), (70, 1)];
+        let all = tree.map(|(pid, parent)| (pid, Process { parent, ticks: u64::from(pid) }));
+        assert_eq!(foreign(&BTreeMap::from(all), 50), 1 + 70);
+    }
+}

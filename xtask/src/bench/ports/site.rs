@@ -1,0 +1,188 @@
+//! Where a rival lives: a client's network namespace, a host's and a server's, with a wire between
+//! client and host; and the ways by which its server is reached.
+
+use super::LOAD;
+use crate::{
+    bench::tracks::{FIRST, pinned, second_processor, this_program},
+    run,
+    world::{World, until},
+};
+use anyhow::{Context, Result, bail, ensure};
+use std::process::{Child, Command, Stdio};
+
+/// A client's and a host's namespace, and room for what the rival puts on the host.
+pub(super) struct Site {
+    /// The site's namespaces and files.
+    pub(super) world: World,
+    name: String,
+}
+
+/// A site with its server up.
+pub(super) struct Peer {
+    /// What the tables call it.
+    pub(super) name: String,
+    client: String,
+    host: String,
+    server: String,
+    /// The container's own address.
+    container: String,
+}
+
+/// A way from clients to a server.
+#[derive(Clone)]
+pub(super) struct Way {
+    /// What the tables call it.
+    pub(super) name: String,
+    /// The clients' network namespace, a file.
+    pub(super) client: String,
+    /// The server's network namespace, a file.
+    pub(super) server: String,
+    /// What the clients dial, `address:port`.
+    pub(super) address: String,
+    /// Where the clients run.
+    pub(super) processor: &'static str,
+}
+
+impl Site {
+    /// The site `word` (part of the namespaces' names) of the stage, called `name` in the tables.
+    pub(super) fn new(stage: &str, word: &str, name: &str) -> Result<Self> {
+        let world = World::new(&format!("{stage}-{word}"))?;
+        for who in ["client", "host"] {
+            world.namespace(who)?;
+            tune(&world.file(who))?;
+        }
+        world.wire(("eth0", "client"), ("eth0", "host"))?;
+        world.ip("client", &format!("address add {CLIENT}/24 dev eth0"))?;
+        world.ip("host", &format!("address add {HOST}/24 dev eth0"))?;
+        Ok(Self { world, name: name.to_owned() })
+    }
+
+    /// A container as Docker makes one, for rivals that only bring rules or a proxy: a bridge on the
+    /// host with the gateway's address, a veth pair, and a default route.
+    pub(super) fn container(&self) -> Result<()> {
+        let world = &self.world;
+        world.namespace("server")?;
+        tune(&world.file("server"))?;
+        world.ip("host", &format!("link add {BRIDGE} type bridge"))?;
+        world.ip("host", &format!("link set {BRIDGE} up"))?;
+        world.ip("host", &format!("address add {GATEWAY}/16 dev {BRIDGE}"))?;
+        world.wire(("eth0", "server"), ("veth0", "host"))?;
+        world.ip("host", &format!("link set veth0 master {BRIDGE}"))?;
+        world.ip("server", &format!("address add {CONTAINER}/16 dev eth0"))?;
+        world.ip("server", &format!("route add default via {GATEWAY}"))?;
+        set(&world.file("host"), &["net/ipv4/ip_forward=1"])
+    }
+
+    /// Starts the server in the container of [`container`](Self::container).
+    pub(super) fn open(self) -> Result<Peer> {
+        let server = self.world.file("server");
+        self.open_at(server, CONTAINER)
+    }
+
+    /// Starts the server in the network namespace `server`, a file, whose address is `container`,
+    /// and waits until a client outside is answered.
+    pub(super) fn open_at(self, server: String, container: &str) -> Result<Peer> {
+        let listen = format!("0.0.0.0:{CONTAINER_PORT}");
+        start(
+            pinned(&server, second_processor(), &this_program()?).args([LOAD, "serve", &listen]),
+        )?;
+        let peer = Peer {
+            client: self.world.file("client"),
+            host: self.world.file("host"),
+            server,
+            container: container.to_owned(),
+            name: self.name,
+        };
+        let way = peer.outside();
+        until(&format!("{} answers", peer.name), || Ok(way.ask("requests", 0.01).is_ok()))
+            .or_else(|e| way.ask("requests", 0.01).map(drop).context(e))?;
+        Ok(peer)
+    }
+}
+
+impl Peer {
+    /// From the client's machine to the published port.
+    pub(super) fn outside(&self) -> Way {
+        self.way(&self.name, &self.client, &format!("{HOST}:{HOST_PORT}"))
+    }
+
+    /// From a process of the host, by 127.0.0.1.
+    pub(super) fn loopback(&self) -> Way {
+        self.way(&self.name, &self.host, &format!("127.0.0.1:{HOST_PORT}"))
+    }
+
+    /// From a process of the host, to the container's own address.
+    pub(super) fn direct(&self) -> Way {
+        let address = format!("{}:{CONTAINER_PORT}", self.container);
+        self.way("dialling the container", &self.host, &address)
+    }
+
+    fn way(&self, name: &str, client: &str, address: &str) -> Way {
+        Way {
+            name: name.to_owned(),
+            client: client.to_owned(),
+            server: self.server.clone(),
+            address: address.to_owned(),
+            processor: FIRST,
+        }
+    }
+}
+
+impl Way {
+    /// What [`load::ask`](super::load::ask) counts for so many seconds: per second, and the seconds.
+    pub(super) fn ask(&self, workload: &str, seconds: f64) -> Result<(f64, f64)> {
+        let words = [LOAD, "ask", workload, &self.address, &seconds.to_string()];
+        let mut client = pinned(&self.client, self.processor, &this_program()?);
+        let report = run::read(client.args(words))?;
+        let report: serde_json::Value =
+            serde_json::from_str(&report).context("the load's report")?;
+        match (report["per_second"].as_f64(), report["seconds"].as_f64()) {
+            (Some(rate), Some(seconds)) => Ok((rate, seconds)),
+            _ => bail!("the load's report has no figures: {report}"),
+        }
+    }
+}
+
+/// Starts a program in the background, without a voice; the stage ends it.
+pub(super) fn start(command: &mut Command) -> Result<Child> {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().context("cannot start a program of the bench")
+}
+
+/// The same for every namespace of every rival: short connections by the ten thousands need all
+/// ports and their early reuse, and frames on a bridge are not netfilter's.
+pub(super) fn tune(file: &str) -> Result<()> {
+    set(file, &SETTINGS)
+}
+
+/// Writes `path=value` below /proc/sys in the network namespace `file`.
+fn set(file: &str, settings: &[&str]) -> Result<()> {
+    let script =
+        r#"for s do f="/proc/sys/${s%%=*}"; ! test -e "$f" || echo "${s#*=}" >"$f" || exit; done"#;
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net={file}")).args(["--", "sh", "-c", script, "sh"]).args(settings);
+    ensure!(run::read(&mut command)?.is_empty(), "a setting was refused");
+    Ok(())
+}
+
+const SETTINGS: [&str; 5] = [
+    "net/ipv4/ip_local_port_range=1024 65535",
+    "net/ipv4/tcp_tw_reuse=1",
+    "net/ipv4/tcp_max_tw_buckets=262144",
+    "net/ipv4/tcp_syn_retries=3",
+    "net/bridge/bridge-nf-call-iptables=0",
+];
+
+/// The client's address.
+const CLIENT: &str = "198.51.100.1";
+/// The host's address on the wire.
+pub(super) const HOST: &str = "198.51.100.2";
+/// The published port.
+pub(super) const HOST_PORT: u16 = 8080;
+/// Where it leads.
+pub(super) const CONTAINER_PORT: u16 = 80;
+/// The bridge of rivals that bring none.
+pub(super) const BRIDGE: &str = "docker0";
+/// The container of rivals that bring none.
+pub(super) const CONTAINER: &str = "172.17.0.2";
+const GATEWAY: &str = "172.17.0.1";
