@@ -3,12 +3,13 @@
 #![allow(clippy::print_stdout, reason = "its output is a table")]
 
 use anyhow::{Context, Result, ensure};
-use netd_common::verdict::Verdict;
+use netd_common::{abi::Published, address::Address, verdict::Verdict};
 use netd_tests::{
     budget,
     cases::{self, Case},
     kernel::Kernel,
     program,
+    world::World,
 };
 use std::{env, fs, time::Duration};
 
@@ -52,9 +53,12 @@ fn main() -> Result<()> {
             all.iter().find(|c| c.name == name).with_context(|| format!("no case {name:?}"))?;
         let mut rounds: Vec<(i128, i128)> = Vec::new();
         for _ in 0..ROUNDS {
-            let nothing =
-                per_packet(|repeat| kernel.time_program(empty.classifier(), case, repeat), case)?;
-            let program = per_packet(|repeat| kernel.time(case, repeat), case)?;
+            let nothing = per_packet(
+                |repeat| kernel.time_program(empty.classifier(), case, repeat),
+                case,
+                RUNS,
+            )?;
+            let program = per_packet(|repeat| kernel.time(case, repeat), case, RUNS)?;
             rounds.push((program - nothing, program));
         }
         rounds.sort_unstable();
@@ -66,6 +70,7 @@ fn main() -> Result<()> {
             worst = worst.max(over);
         }
     }
+    among_many(&mut kernel, &all)?;
     println!(
         "\nsame network, IPv4: {worst} ns over an empty program (at most {SAME_NETWORK_LIMIT})"
     );
@@ -73,24 +78,75 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// What cases with published ports cost among 60,000 of them, in turns with the case as it is.
+fn among_many(kernel: &mut Kernel, all: &[Case]) -> Result<()> {
+    println!("\n{:<26} {:>10} {:>14} {:>8}", "CASE", "NS/PACKET", "60,000 PORTS", "RATIO");
+    for (word, name) in MEASURED.iter().filter(|(word, _)| AMONG_MANY.contains(word)) {
+        let case =
+            all.iter().find(|c| c.name == *name).with_context(|| format!("no case {name:?}"))?;
+        let crowded = Case { world: crowded(&case.world), ..case.clone() };
+        let mut rounds: Vec<(f64, i128, i128)> = Vec::new();
+        for _ in 0..ROUNDS {
+            let [alone, among] = [case, &crowded]
+                .map(|case| per_packet(|repeat| kernel.time(case, repeat), case, FEW_RUNS));
+            let (alone, among) = (alone?, among?);
+            rounds.push((among as f64 / alone as f64, alone, among));
+        }
+        rounds.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        let (ratio, alone, among) = rounds[ROUNDS / 2];
+        println!("{word:<26} {alone:>10} {among:>14} {ratio:>8.2}");
+    }
+    Ok(())
+}
+
+/// The world with 60,000 TCP ports published: 8080, if it has that, and the rest as two ranges.
+fn crowded(world: &World) -> World {
+    let mut world = world.clone();
+    let container = Published { address: Address::v4([172, 18, 0, 2]), ..Published::default() };
+    let to = world.published.values().next().copied().unwrap_or(container);
+    let (any, tcp) = (Address::v4([0; 4]), 6);
+    for (first, last) in [(1_024, 8_079_u16), (8_081, 61_023)] {
+        let port = u16::to_be_bytes(first);
+        let range = Published { port, first: port, ..to };
+        world.ranges.insert((any, tcp, first, last), range);
+    }
+    world
+}
+
+/// The words of cases that look at published ports.
+const AMONG_MANY: [&str; 4] = [
+    "published, open flow",
+    "published, first packet",
+    "published, answer",
+    "masquerade, open flow",
+];
+
 /// Median runs of each measurement.
 const ROUNDS: usize = 9;
 
+/// Calls of a program where each is a measurement of its own.
+const RUNS: usize = 300;
+/// The same, where the tables are large and each call begins with filling them.
+const FEW_RUNS: usize = 30;
+
 /// Nanoseconds of one run. A packet that the program edits is not the same packet the second time:
 /// there, every run is a call of its own, and the clock's own cost is in both sides.
-fn per_packet(time: impl FnMut(u32) -> Result<Duration>, case: &Case) -> Result<i128> {
-    let mut time = time;
+fn per_packet(
+    mut time: impl FnMut(u32) -> Result<Duration>,
+    case: &Case,
+    runs: usize,
+) -> Result<i128> {
     let edits = case.packet != case.out
         || !matches!(case.verdict, Verdict::Pass | Verdict::Drop(_) | Verdict::Deliver(_));
     if !edits {
         return Ok(time(500_000)?.as_nanos() as i128);
     }
-    let mut runs = Vec::new();
-    for _ in 0..300 {
-        runs.push(time(1)?.as_nanos() as i128);
+    let mut times = Vec::new();
+    for _ in 0..runs {
+        times.push(time(1)?.as_nanos() as i128);
     }
-    runs.sort_unstable();
-    Ok(runs[runs.len() / 2])
+    times.sort_unstable();
+    Ok(times[times.len() / 2])
 }
 
 /// Prints the programs' sizes, and writes them down as the new budget where asked to.
