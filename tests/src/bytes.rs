@@ -2,7 +2,7 @@
 
 use crate::{
     cases::{Case, Hook},
-    world::World,
+    world::{UPLINK_MAC, World},
 };
 use netd_common::{
     answer::PacketLength,
@@ -88,7 +88,8 @@ fn decide(
         }
         Hook::ContainerIn(..) => Err(pipeline::to_container(packet, world, ifindex, ingress)),
         Hook::UplinkIn => {
-            pipeline::inspect_arriving(packet, world, ifindex, ether_type, false, headers)?;
+            let foreign = is_foreign(packet);
+            pipeline::inspect_arriving(packet, world, ifindex, ether_type, foreign, headers)?;
             if let Some(ruling) = pipeline::error_from_uplink(world, headers, orders) {
                 return Ok(ruling);
             }
@@ -100,6 +101,11 @@ fn decide(
             Ok(pipeline::to_uplink(world, headers, &origin, orders))
         }
     }
+}
+
+/// The kernel finds that a frame on the uplink is for another machine.
+fn is_foreign(packet: &[u8]) -> bool {
+    packet[0] & 1 == 0 && packet[..6] != UPLINK_MAC
 }
 
 /// What TC does with a verdict: `TC_ACT_OK`, `TC_ACT_SHOT` or `TC_ACT_REDIRECT`.

@@ -11,6 +11,7 @@ pub mod budget;
 pub mod bytes;
 pub mod cases;
 pub mod frame;
+pub mod fuzz;
 pub mod host;
 pub mod kernel;
 pub mod leftovers;

@@ -5,6 +5,7 @@ mod bpf;
 mod build;
 mod check;
 mod demo;
+mod fuzz;
 mod run;
 mod setup;
 mod stage;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         ["bench", "packet", options @ ..] => bench::packet(options),
         ["bench", "quick"] => bench::quick(),
         ["bench", "ports", options @ ..] => bench::ports::run(options),
+        ["fuzz", "packets", options @ ..] => fuzz::packets(options),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
@@ -63,4 +65,7 @@ usage: cargo xtask VERB
   bench quick    throughput and latency between two containers, next to a veth pair and a bridge
   bench ports [--rounds N] [--quick] [--processors two|awake|one]
                  published ports next to iptables, nftables and docker-proxy, where they are installed
+  fuzz packets [--seconds N | --count N] [--seed S]
+                 random packets on random tables: the packet logic in memory against the loaded
+                 programs; a difference is kept in tests/corpus/packets and replayed by every test
 ";

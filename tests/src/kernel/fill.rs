@@ -1,6 +1,6 @@
 //! The maps, brought from one [`World`] to the next: only what differs is written.
 
-use super::{Kernel, now, ports};
+use super::{Kernel, clock, ports};
 use crate::world::World;
 use anyhow::{Context, Result};
 use aya::{
@@ -23,11 +23,23 @@ impl Kernel {
     /// # Errors
     /// Where the kernel refuses an entry.
     pub fn fill(&mut self, world: &World) -> Result<()> {
+        self.fill_shifted(world, clock()?.wrapping_sub(world.now))
+    }
+
+    /// As [`Kernel::fill`], for a world whose clock is the kernel's already.
+    ///
+    /// # Errors
+    /// As [`Kernel::fill`].
+    pub fn fill_as_is(&mut self, world: &World) -> Result<()> {
+        self.fill_shifted(world, 0)
+    }
+
+    fn fill_shifted(&mut self, world: &World, shift: u64) -> Result<()> {
         let before = take(&mut self.filled);
         let ebpf = &mut self.ebpf;
         fill_configured(ebpf, &before, world)?;
         fill_published(ebpf, &before, world)?;
-        fill_flows(ebpf, world, now()?.wrapping_sub(world.now))?;
+        fill_flows(ebpf, world, shift)?;
         let mut drops: PerCpuHashMap<_, DropKey, u64> = map(ebpf, maps::DROPS)?.try_into()?;
         let keys: Vec<_> = drops.keys().collect::<Result<_, _>>()?;
         keys.iter().try_for_each(|key| drops.remove(key))?;

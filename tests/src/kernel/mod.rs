@@ -21,7 +21,10 @@ use aya::{
 };
 use devices::Sockets;
 use netd_common::{abi::programs, verdict::DropReason};
-use nix::time::{ClockId, clock_gettime};
+use nix::{
+    sched::{CloneFlags, setns},
+    time::{ClockId, clock_gettime},
+};
 use std::time::Duration;
 
 /// The programs and maps, in a namespace that has the table's devices.
@@ -90,6 +93,31 @@ impl Kernel {
         })
     }
 
+    /// Puts the calling thread into the programs' namespace, for good: [`Kernel::step`] runs there.
+    ///
+    /// # Errors
+    /// Without root.
+    pub fn enter(&self) -> Result<()> {
+        Ok(setns(&self.ns, CloneFlags::CLONE_NEWNET)?)
+    }
+
+    /// Runs a packet on the maps as they are, from a thread that entered the namespace; gives the
+    /// action and how many bytes of `out` are the packet afterwards.
+    ///
+    /// # Errors
+    /// As [`Kernel::run`].
+    pub fn step(&self, hook: Hook, packet: &[u8], out: &mut [u8]) -> Result<(u32, usize)> {
+        let context = context(hook);
+        let run = TestRunOptions {
+            data_in: Some(packet),
+            data_out: Some(out),
+            ctx_in: Some(&context),
+            ..TestRunOptions::new()
+        };
+        let result = program(&self.ebpf, hook)?.test_run(run)?;
+        Ok((result.return_value, result.data_size_out as usize))
+    }
+
     /// Nanoseconds of one run of the case's packet, the mean of `repeat`.
     ///
     /// # Errors
@@ -147,15 +175,18 @@ fn program(ebpf: &Ebpf, hook: Hook) -> Result<&SchedClassifier> {
 }
 
 /// The beginning of a `struct __sk_buff` (linux/bpf.h): where the packet came in, and where it is.
-fn context(hook: Hook) -> Vec<u8> {
-    let mut context = vec![0; 192];
+fn context(hook: Hook) -> [u8; 192] {
+    let mut context = [0; 192];
     context[36..40].copy_from_slice(&hook.ingress().to_ne_bytes());
     context[40..44].copy_from_slice(&hook.ifindex().to_ne_bytes());
     context
 }
 
-/// The clock that the programs read.
-fn now() -> Result<u64> {
+/// The clock that the programs read, in nanoseconds.
+///
+/// # Errors
+/// Where there is no such clock.
+pub fn clock() -> Result<u64> {
     let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE)?);
     Ok(u64::try_from(now.as_nanos())?)
 }

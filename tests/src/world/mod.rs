@@ -31,6 +31,8 @@ pub const HOST6: &str = "2001:db8:1::2";
 pub const ROUTERS: (&str, &str) = ("198.51.100.1", "2001:db8:1::1");
 /// What the kernel has no route to.
 pub const UNREACHABLE: (&str, &str) = ("192.0.2.66", "2001:db8:66::66");
+/// Everybody on the uplink's link.
+pub const BROADCAST: &str = "198.51.100.255";
 /// Ethernet address of the uplink's router.
 pub const ROUTER_MAC: [u8; 6] = [2, 0, 0, 0, 0xee, 1];
 /// Ethernet address of the uplink.
@@ -113,6 +115,17 @@ impl World {
         world.config =
             Config { unreplied_share: 16_384, established_share: 65_536, ..Config::default() };
         world
+    }
+
+    /// Sets the clock, so that everything is as old as before; at most as old as the clock.
+    pub fn move_to(&mut self, now: u64) {
+        let before = std::mem::replace(&mut self.now, now);
+        let moved = |time: u64| now.saturating_sub(before.saturating_sub(time));
+        for table in [&mut self.flows, &mut self.unreplied, &mut self.crowded] {
+            table.values_mut().for_each(|flow| flow.last_seen = moved(flow.last_seen));
+        }
+        self.fragments.values_mut().for_each(|entry| entry.seen = moved(entry.seen));
+        self.usage.values_mut().for_each(|usage| usage.window = moved(usage.window));
     }
 
     /// What is published at a port, as the agent would tell the programs.

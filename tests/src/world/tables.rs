@@ -1,6 +1,6 @@
 //! The world as the tables that the packet logic asks.
 
-use super::{HOST4, HOST6, ROUTERS, UNREACHABLE, UPLINK, World, ip};
+use super::{BROADCAST, HOST4, HOST6, ROUTERS, UNREACHABLE, UPLINK, World, ip};
 use netd_common::{
     abi::{
         Config, Device, Endpoint, EndpointKey, Flow, FlowKey, FragmentEntry, FragmentKey,
@@ -78,7 +78,8 @@ impl Tables for World {
     fn route(&self, query: &RouteQuery) -> Route {
         let to = query.destination;
         let is = |text: &str| to == Address::from(ip(text));
-        if is(UNREACHABLE.0) || is(UNREACHABLE.1) || is(HOST4) || is(HOST6) {
+        let nobody = is(UNREACHABLE.0) || is(UNREACHABLE.1);
+        if nobody || is(HOST4) || is(HOST6) || is(BROADCAST) {
             return Route::Stack;
         }
         let on_link = match IpAddr::from(to) {
