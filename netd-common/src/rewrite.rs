@@ -44,7 +44,8 @@ pub struct Edit {
     pub check_at: usize,
     /// The transport's checksum covers the addresses (not ICMPv4's, and not SCTP's).
     pub covers_addresses: bool,
-    /// A transport checksum of zero means that there is none (UDP over IPv4).
+    /// A transport checksum of zero means that there is none (UDP; over IPv6 for tunnels only,
+    /// RFC 6935).
     pub optional_check: bool,
 }
 
@@ -88,7 +89,7 @@ impl Edit {
             covers_addresses: !matches!(parsed.fragment, Fragment::Later)
                 && parsed.protocol != ICMP
                 && parsed.protocol != SCTP,
-            optional_check: v4 && parsed.protocol == UDP,
+            optional_check: parsed.protocol == UDP,
         }
     }
 }
@@ -213,10 +214,11 @@ fn replace<P: PacketMut + ?Sized>(
     if edit.optional_check && check == [0; 2] {
         return Some(());
     }
-    if edit.covers_addresses {
+    // What stays leaves the checksum as it is, also in the form that arithmetic never gives.
+    if edit.covers_addresses && old != new {
         check = checksum::replace(check, &old, &new);
     }
-    if edit.has_port {
+    if edit.has_port && edit.old_port != end.port {
         check = checksum::replace_u16(check, edit.old_port, end.port);
     }
     // A UDP checksum that comes out as zero is sent as its other form (RFC 768).
@@ -242,7 +244,8 @@ pub fn sctp_port<P: PacketMut + ?Sized>(
     packet.set_header(edit.port_at, Bytes(port))?;
     let Bytes(new) = packet.far_header::<Bytes<4>>(at)?;
     let Bytes(check) = packet.far_header::<Bytes<4>>(edit.check_at)?;
-    let length = u32::from(parsed.length) - u32::from(parsed.l4 - parsed.l3);
+    let behind = u32::from(parsed.l4 - parsed.l3);
+    let length = u32::from(parsed.length).saturating_sub(behind);
     let words = (u32::from_ne_bytes(old), u32::from_ne_bytes(new));
     let check = u32::from_le_bytes(check);
     let multiply = |one, other| packet.multiply(one, other);
