@@ -1,12 +1,14 @@
 //! Masquerade: flows that containers open to the outside, and the host ports they leave from.
 
-use crate::abi::{EndpointKey, Flow, FlowKey};
+use crate::abi::{
+    EndpointKey, FLOW_MAPPED, FLOW_MAPPING, Flow, FlowKey, NETWORK_ENDPOINT_INDEPENDENT, Network,
+};
 use crate::address::Address;
 use crate::conntrack::{Direction, begin};
-use crate::flow::{End, masqueraded_flow, moved};
+use crate::flow::{End, mapping, masqueraded_flow, moved};
 use crate::fragment;
 use crate::nat::{Origin, enter, has_sources, live, masquerades, publication};
-use crate::parse::{Fragment, Parsed, TCP_ACK, TCP_RST, TCP_SYN};
+use crate::parse::{Fragment, Parsed, TCP_ACK, TCP_RST, TCP_SYN, UDP};
 use crate::publish::remember;
 use crate::tables::{Opened, Tables};
 use crate::verdict::DropReason;
@@ -119,6 +121,10 @@ pub fn open<T: Tables>(
     if parsed.is_echo_reply() || answers || flags & TCP_RST != 0 {
         return Some(DropReason::NoFlow);
     }
+    let independent = is_independent(tables, parsed, network);
+    if independent && find_mapping(tables, parsed, host) {
+        return insert_mapped(tables, parsed, network, host);
+    }
     for nth in 0..TRIES {
         host.port = candidate(parsed, nth);
         let key = masqueraded_flow(parsed.to(), *host, parsed.protocol);
@@ -128,10 +134,70 @@ pub fn open<T: Tables>(
         let failed = insert(tables, parsed, network, &key);
         if failed.is_none() {
             opened(tables, parsed, &key);
+            if independent {
+                enter_mapping(tables, parsed, &key);
+            }
         }
         return failed;
     }
     Some(DropReason::PortsExhausted)
+}
+
+/// A container's UDP port is to have one host port towards every remote end (RFC 4787 REQ-1).
+#[inline(never)]
+fn is_independent<T: Tables>(tables: &T, parsed: &Parsed, network: u32) -> bool {
+    let asked = |network: &Network| network.flags & NETWORK_ENDPOINT_INDEPENDENT != 0;
+    parsed.protocol == UDP && tables.network(network).is_some_and(asked)
+}
+
+/// The host port that the container's port has already, into `host`.
+#[inline(never)]
+fn find_mapping<T: Tables>(tables: &mut T, parsed: &Parsed, host: &mut End) -> bool {
+    let Some(place) = live(tables, &mapping(parsed.from(), UDP, FLOW_MAPPING)) else {
+        return false;
+    };
+    let there = tables.flow(place).peer_end();
+    host.port = there.port;
+    there.address == host.address
+}
+
+/// Opens a flow at the port that its mapping has. Towards this remote end another network's flow may
+/// have it, which is not to be shared.
+#[inline(never)]
+fn insert_mapped<T: Tables>(
+    tables: &mut T,
+    parsed: &Parsed,
+    network: u32,
+    host: &End,
+) -> Option<DropReason> {
+    let key = masqueraded_flow(parsed.to(), *host, parsed.protocol);
+    if live(tables, &key).is_some() {
+        return Some(DropReason::PortsExhausted);
+    }
+    let failed = insert(tables, parsed, network, &key);
+    if failed.is_none() {
+        opened(tables, parsed, &key);
+    }
+    failed
+}
+
+/// Remembers a new mapping, both ways.
+#[inline(never)]
+fn enter_mapping<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) {
+    let (inner, outer) = (parsed.from(), key.local_end());
+    remember(tables, key, &mapping(inner, UDP, FLOW_MAPPING), &outer);
+    remember(tables, key, &mapping(outer, UDP, FLOW_MAPPED), &inner);
+}
+
+/// The host's end is what another container's port is mapped to, whoever the remote end is.
+#[inline(always)]
+fn is_mapped<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End) -> bool {
+    if parsed.protocol != UDP {
+        return false;
+    }
+    let Some(place) = live(tables, &mapping(*host, UDP, FLOW_MAPPED)) else { return false };
+    let flow = tables.flow(place);
+    flow.peer != parsed.source || flow.peer_port != parsed.source_port
 }
 
 /// A flow, a publication or a socket of the host's has the host's end `host`, which is `key`'s.
@@ -139,6 +205,7 @@ pub fn open<T: Tables>(
 pub fn is_taken<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End, key: &FlowKey) -> bool {
     live(tables, key).is_some()
         || publication(tables, host, parsed.protocol).is_some()
+        || is_mapped(tables, parsed, host)
         || tables.is_host_socket(&parsed.to(), host, parsed.protocol)
 }
 
@@ -178,7 +245,8 @@ fn insert<T: Tables>(
 #[inline(never)]
 fn opened<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) {
     if key.local_port != parsed.source_port {
-        remember(tables, key, &moved(parsed.to(), parsed.from(), parsed.protocol));
+        let name = moved(parsed.to(), parsed.from(), parsed.protocol);
+        remember(tables, key, &name, &key.local_end());
     }
     if matches!(parsed.fragment, Fragment::First) {
         fragment::remember(tables, parsed, key, Direction::Original);

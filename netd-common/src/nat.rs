@@ -2,16 +2,19 @@
 //! (DESIGN 3.3 rules 3, 5, 6 and 3.4). Opening one is in `publish` and `masquerade`.
 
 use crate::abi::{
-    FLOW_MASQUERADED, Flow, FlowKey, NETWORK_INTERNAL, NETWORK_MASQUERADE, Network, PORT_ADDRESS,
-    PORT_ANY, PORT_INNER, PORT_RANGE_ADDRESS, PORT_RANGE_ANY, Published, Timeouts, UPLINK_SOURCES,
+    FLOW_MAPPED, FLOW_MAPPING, FLOW_MASQUERADED, Flow, FlowKey, NETWORK_INTERNAL,
+    NETWORK_MASQUERADE, Network, PORT_ADDRESS, PORT_ANY, PORT_INNER, PORT_RANGE_ADDRESS,
+    PORT_RANGE_ANY, Published, Timeouts, UPLINK_SOURCES,
 };
 use crate::address::Address;
 use crate::conntrack::{Direction, State, step, timeout};
 use crate::error;
-use crate::flow::{End, masqueraded_flow, moved, published_flow, published_port, published_range};
+use crate::flow::{
+    End, mapping, masqueraded_flow, moved, published_flow, published_port, published_range,
+};
 use crate::fragment;
 use crate::masquerade;
-use crate::parse::{Fragment, Headers, Parsed};
+use crate::parse::{Fragment, Headers, Parsed, UDP};
 use crate::publish;
 use crate::tables::{Opened, Tables};
 use crate::verdict::{Answer, Back, DropReason, IcmpError, Orders, Routed, Ruling, Translation};
@@ -321,6 +324,11 @@ fn establish_name<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) {
     if let Some(name) = name(tables.flow(place), key) {
         tables.establish(&name);
     }
+    if key.protocol == UDP && key.kind == FLOW_MASQUERADED {
+        let inner = tables.flow(place).peer_end();
+        tables.establish(&mapping(inner, UDP, FLOW_MAPPING));
+        tables.establish(&mapping(key.local_end(), UDP, FLOW_MAPPED));
+    }
 }
 
 /// What says by which other end the flow's opener is known; none where it is known by its own.
@@ -347,6 +355,18 @@ fn keep_name<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey, now: u64
     if let Some(name) = name(tables.flow(place), key)
         && let Some(at) = tables.find(&name)
     {
+        tables.refresh(at, now, State::Established);
+    }
+    if key.protocol == UDP && key.kind == FLOW_MASQUERADED {
+        let inner = tables.flow(place).peer_end();
+        keep(tables, &mapping(inner, UDP, FLOW_MAPPING), now);
+        keep(tables, &mapping(key.local_end(), UDP, FLOW_MAPPED), now);
+    }
+}
+
+#[inline(always)]
+fn keep<T: Tables>(tables: &mut T, key: &FlowKey, now: u64) {
+    if let Some(at) = tables.find(key) {
         tables.refresh(at, now, State::Established);
     }
 }

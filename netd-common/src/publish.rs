@@ -4,7 +4,7 @@
 use crate::abi::{EndpointKey, Flow, FlowKey, Published};
 use crate::address::Address;
 use crate::conntrack::{Direction, SCTP_INIT, begin};
-use crate::flow::{moved, published_flow};
+use crate::flow::{End, moved, published_flow};
 use crate::masquerade::candidate;
 use crate::nat::{deliver, enter, live};
 use crate::parse::{Parsed, SCTP, TCP, TCP_ACK, TCP_RST, TCP_SYN};
@@ -144,7 +144,7 @@ pub fn displaced<T: Tables>(
         if tables.look(parsed, key) == Place::Free {
             let opening = tables.open_inwards(parsed, published, key, outside);
             if matches!(opening, Opening::Open) {
-                remember(tables, key, &name);
+                remember(tables, key, &name, &key.remote_end());
             }
             return opening;
         }
@@ -152,16 +152,11 @@ pub fn displaced<T: Tables>(
     Opening::Refused(DropReason::PortsExhausted)
 }
 
-/// Enters what says by which other end an opener is known, with the flow's own owner and age.
+/// Enters under `name` that a flow's end is `end`, with the flow's own owner and age.
 #[inline(never)]
-pub(crate) fn remember<T: Tables>(tables: &mut T, key: &FlowKey, name: &FlowKey) {
+pub(crate) fn remember<T: Tables>(tables: &mut T, key: &FlowKey, name: &FlowKey, end: &End) {
     let Some(place) = tables.find(key) else { return };
     let flow = tables.flow(place);
-    let end = if name.remote == flow.peer && name.remote_port == flow.peer_port {
-        key.remote_end()
-    } else {
-        key.local_end()
-    };
     let entry = Flow {
         last_seen: flow.last_seen,
         peer: end.address,

@@ -1,9 +1,11 @@
 //! A host process's sockets: dialling a published port at a loopback or host address means dialling
 //! the container.
 
-use crate::abi::{Published, SocketPeer};
+use crate::abi::{
+    PORT_ADDRESS, PORT_ANY, PORT_INNER, PORT_RANGE_ADDRESS, PORT_RANGE_ANY, Published, SocketPeer,
+};
 use crate::address::Address;
-use crate::flow::{End, published_port};
+use crate::flow::{End, published_port, published_range};
 use crate::nat::publication;
 use crate::tables::Tables;
 
@@ -24,15 +26,19 @@ pub fn dial<'a, T: Tables>(
 }
 
 /// A bind to this address and port would take a published port away: the port is published on the
-/// address, or on all addresses of a family that the bind covers.
+/// address, on all addresses of its family, or, where the bind is to all of them, on any.
 #[inline(always)]
 pub fn is_taken<T: Tables>(tables: &T, to: &End, protocol: u8) -> bool {
-    let is = |address: Address| {
-        tables.published(&published_port(End { address, port: to.port }, protocol)).is_some()
-    };
-    // A socket bound to `::` takes IPv4 as well, unless it says otherwise later.
-    let both = to.address == Address::UNSPECIFIED;
-    is(to.address) || is(to.address.wildcard()) || (both && is(Address::v4([0; 4])))
+    let kinds = |v4| tables.port_kinds(v4, protocol, to.port) & !PORT_INNER;
+    let own = kinds(to.address.is_v4());
+    if to.address.is_unspecified() {
+        // A socket bound to `::` takes IPv4 as well, unless it says otherwise later.
+        return own != 0 || (to.address == Address::UNSPECIFIED && kinds(true) != 0);
+    }
+    own & (PORT_ANY | PORT_RANGE_ANY) != 0
+        || (own & PORT_ADDRESS != 0 && tables.published(&published_port(*to, protocol)).is_some())
+        || (own & PORT_RANGE_ADDRESS != 0
+            && tables.range(&published_range(*to, protocol)).is_some())
 }
 
 /// What the process is told that its peer is.

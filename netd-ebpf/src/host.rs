@@ -66,7 +66,7 @@ impl Call<'_> {
         let Some(published) = socket::dial(&tables, &asked, self.protocol(), mapped) else {
             return PROCEED;
         };
-        let inner = End { address: published.address, port: published.port };
+        let inner = published.inner(asked.port);
         maps::remember_socket(&self.key(&inner), &socket::remember(&asked));
         self.set(&inner);
         PROCEED

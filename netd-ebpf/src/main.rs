@@ -20,6 +20,7 @@ use ctx::Skb;
 use maps::{Maps, Scratch};
 use netd_common::{
     answer,
+    nat::Origin,
     parse::{Headers, Parsed},
     pipeline::{self, Sender},
     verdict::{Answer, Back, Delivery, DropReason, Orders, Path, Ruling},
@@ -67,7 +68,7 @@ pub extern "C" fn judge_sent(ctx: *mut __sk_buff) -> u32 {
     let ctx = TcContext::new(ctx);
     let skb = Skb::new(&ctx);
     let mut tables = Maps::with_context(&ctx);
-    let Some(Scratch { headers, orders, sender, ruling }) = maps::scratch() else { return 0 };
+    let Some(Scratch { headers, orders, sender, ruling, .. }) = maps::scratch() else { return 0 };
     headers.parsed = Parsed::EMPTY;
     *ruling = match inspect_sent(&skb, &tables, headers, sender) {
         None => match pipeline::error_from_container(&mut tables, headers, orders) {
@@ -154,16 +155,35 @@ pub extern "C" fn judge_leaving(ctx: *mut __sk_buff) -> u32 {
     let ctx = TcContext::new(ctx);
     let skb = Skb::new(&ctx);
     let mut tables = Maps::with_context(&ctx);
-    let Some(Scratch { headers, orders, ruling, .. }) = maps::scratch() else { return 0 };
+    let Some(Scratch { headers, orders, origin, ruling, .. }) = maps::scratch() else { return 0 };
     headers.parsed = Parsed::EMPTY;
-    let (ifindex, ingress) = (skb.ifindex(), skb.ingress());
-    let leaving =
-        pipeline::inspect_leaving(&skb, &tables, ifindex, ingress, skb.ether_type(), headers);
-    *ruling = match leaving {
-        Ok(origin) => pipeline::to_uplink(&mut tables, headers, &origin, orders),
-        Err(ruling) => ruling,
+    *ruling = match inspect_leaving(&skb, &tables, headers, origin) {
+        None => to_uplink(&mut tables, headers, origin, orders),
+        Some(ruling) => ruling,
     };
     0
+}
+
+#[inline(never)]
+fn inspect_leaving(
+    skb: &Skb,
+    tables: &Maps,
+    headers: &mut Headers,
+    origin: &mut Origin,
+) -> Option<Ruling> {
+    let (ifindex, ingress, ether_type) = (skb.ifindex(), skb.ingress(), skb.ether_type());
+    match pipeline::inspect_leaving(skb, tables, ifindex, ingress, ether_type, headers) {
+        Ok(from) => {
+            *origin = from;
+            None
+        }
+        Err(ruling) => Some(ruling),
+    }
+}
+
+#[inline(never)]
+fn to_uplink(tables: &mut Maps, headers: &Headers, origin: &Origin, orders: &mut Orders) -> Ruling {
+    pipeline::to_uplink(tables, headers, origin, orders)
 }
 
 /// The one place where a ruling becomes an action. `path` is the way of what is translated.

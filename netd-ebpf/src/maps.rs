@@ -28,7 +28,8 @@ use netd_common::{
     address::Address,
     conntrack::{Direction, State},
     flow::End,
-    masquerade, nat,
+    masquerade,
+    nat::{self, Origin},
     parse::{Headers, Parsed, TCP, UDP},
     pipeline::Sender,
     publish::{self, Opening, Place as FlowPlace},
@@ -609,6 +610,7 @@ pub(crate) struct Scratch {
     pub(crate) headers: Headers,
     pub(crate) orders: Orders,
     pub(crate) sender: Sender,
+    pub(crate) origin: Origin,
     pub(crate) ruling: Ruling,
 }
 

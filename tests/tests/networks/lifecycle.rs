@@ -92,7 +92,7 @@ fn what_was_taken_off_the_hooks_is_put_back() {
     tcp_server(&host, "server", &["-p", "8080:80"], "80");
     let open = || ask_tcp(&host.remote, HOST.0, "8080").is_some();
     assert!(open());
-    let pins = host.bpf().join("v1");
+    let pins = host.bpf().join(format!("v{}", netd_common::abi::ABI_VERSION));
     for entry in std::fs::read_dir(&pins).unwrap() {
         let path = entry.unwrap().path();
         if path.file_name().unwrap().to_string_lossy().starts_with("uplink_") {
