@@ -33,6 +33,9 @@ pub mod maps {
     pub const LOCALS: &str = "LOCALS";
     /// Interface index of an uplink to [`Uplink`](super::Uplink).
     pub const UPLINKS: &str = "UPLINKS";
+    /// Interface index of an uplink that runs [`UPLINK_XDP`](super::programs::UPLINK_XDP) to its own
+    /// Ethernet address.
+    pub const EXPRESS: &str = "EXPRESS";
     /// [`PublishedKey`](super::PublishedKey) to [`Published`](super::Published).
     pub const PUBLISHED: &str = "PUBLISHED";
     /// [`RangeKey`](super::RangeKey) (longest prefix) to [`Published`](super::Published).
@@ -66,7 +69,7 @@ pub mod maps {
     /// [`DropKey`](super::DropKey) to a number of packets, per CPU.
     pub const DROPS: &str = "DROPS";
     /// All of them.
-    pub const ALL: [&str; 23] = [
+    pub const ALL: [&str; 24] = [
         CONFIG,
         DEVICES,
         ENDPOINTS,
@@ -75,6 +78,7 @@ pub mod maps {
         SUBNETS,
         LOCALS,
         UPLINKS,
+        EXPRESS,
         PUBLISHED,
         RANGES,
         PORTS,
@@ -103,6 +107,8 @@ pub mod programs {
     pub const UPLINK_IN: &str = "uplink_in";
     /// TCX egress of uplinks.
     pub const UPLINK_OUT: &str = "uplink_out";
+    /// XDP on uplinks whose driver has it.
+    pub const UPLINK_XDP: &str = "uplink_xdp";
     /// cgroup sock_addr programs of the host's own processes.
     pub const HOST: [&str; 10] = [
         "host_connect4",

@@ -14,6 +14,7 @@ pub mod checksum;
 pub mod conntrack;
 pub mod crc;
 pub mod error;
+pub mod express;
 pub mod flow;
 pub mod forward;
 pub mod fragment;

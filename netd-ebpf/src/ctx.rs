@@ -1,5 +1,7 @@
 //! Packet access and redirects in TC. Edits of a packet's bytes are in `edit`.
 
+pub(crate) mod xdp;
+
 use aya_ebpf::{
     EbpfContext as _,
     bindings::{__sk_buff, bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
@@ -216,20 +218,20 @@ impl Packet for Skb<'_> {
 }
 
 /// Room for a header that a helper fills.
-union Filled<H: Copy> {
-    empty: [u32; 10],
-    header: H,
+pub(crate) union Filled<H: Copy> {
+    pub(crate) empty: [u32; 10],
+    pub(crate) header: H,
 }
 
 /// A header that is loaded by 32-bit words.
 #[derive(Clone, Copy)]
 #[repr(C, align(4))]
-struct Words<H>(H);
+pub(crate) struct Words<H>(pub(crate) H);
 
 /// A header that is loaded by 16-bit words.
 #[derive(Clone, Copy)]
 #[repr(C, align(2))]
-struct Halves<H>(H);
+pub(crate) struct Halves<H>(pub(crate) H);
 
 /// Bytes that are made readable where the headers are not: Ethernet, IPv6, options and TCP.
 const PULL: u32 = 192;

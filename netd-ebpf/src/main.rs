@@ -9,6 +9,7 @@ mod ctx;
 mod edit;
 mod host;
 mod maps;
+mod xdp;
 
 use aya_ebpf::{
     EbpfContext as _,

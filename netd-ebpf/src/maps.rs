@@ -56,6 +56,8 @@ static LOCALS: HashMap<Address, u32> = HashMap::pinned(MAX_ADDRESSES, BPF_F_NO_P
 #[map]
 static UPLINKS: HashMap<u32, Uplink> = HashMap::pinned(MAX_NETWORKS, BPF_F_NO_PREALLOC);
 #[map]
+static EXPRESS: HashMap<u32, [u8; 6]> = HashMap::pinned(MAX_NETWORKS, BPF_F_NO_PREALLOC);
+#[map]
 static PUBLISHED: HashMap<PublishedKey, Published> =
     HashMap::pinned(MAX_PUBLISHED, BPF_F_NO_PREALLOC);
 #[map]
@@ -615,13 +617,19 @@ pub(crate) struct Scratch {
 }
 
 /// Room for what a program knows of a packet, until it ends. No other program runs on the processor
-/// in between: TC programs run with softirqs off, and none of them starts another.
+/// in between: TC and XDP programs run with softirqs off, and none of them starts another.
 #[inline(always)]
 pub(crate) fn scratch<'a>() -> Option<&'a mut Scratch> {
     let place = SCRATCH.get_ptr_mut(0)?;
     // SAFETY: the element is this processor's own, each function of a program asks once, and as
     // above nobody else uses it meanwhile. Zero is valid in every field.
     Some(unsafe { &mut *place })
+}
+
+/// The Ethernet address of an uplink that uplink_xdp is to act on.
+#[inline(always)]
+pub(crate) fn own_mac<'a>(ifindex: u32) -> Option<&'a [u8; 6]> {
+    found!(EXPRESS, &ifindex)
 }
 
 /// The network namespace that the host programs act in.

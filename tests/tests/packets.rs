@@ -111,12 +111,13 @@ fn no_program_outgrows_its_budget() {
 #[test]
 fn the_object_has_every_program_and_map() {
     let sizes = budget::measure(netd::kernel::dataplane::OBJECT).unwrap();
-    let classifiers = [
+    let uplinks_and_veths = [
+        programs::UPLINK_XDP,
         programs::CONTAINER_OUT,
         programs::CONTAINER_IN,
         programs::UPLINK_IN,
         programs::UPLINK_OUT,
     ];
-    let wanted: BTreeSet<_> = classifiers.iter().chain(&programs::HOST).copied().collect();
+    let wanted: BTreeSet<_> = uplinks_and_veths.iter().chain(&programs::HOST).copied().collect();
     assert_eq!(sizes.keys().map(String::as_str).collect::<BTreeSet<_>>(), wanted);
 }

@@ -5,6 +5,7 @@ mod devices;
 mod fill;
 mod ports;
 mod read;
+mod xdp;
 
 pub use read::Written;
 

@@ -1,0 +1,101 @@
+//! The hot part of what `uplink_in` does, for XDP: whole, plain packets of translated flows, and what
+//! no wire may send. The steps are those of [`pipeline`]; what is not plain is passed on with
+//! packet and tables untouched, so that `uplink_in` finds it as it came.
+
+mod keeping;
+
+use crate::abi::Network;
+use crate::flow::masqueraded_flow;
+use crate::nat;
+use crate::packet::Packet;
+use crate::parse::{Fragment, Headers, ICMP, ICMPV6, Parsed, SCTP, TCP, UDP};
+use crate::pipeline;
+use crate::tables::Tables;
+use crate::verdict::Verdict;
+use crate::wire::{
+    ETH_IPV4, ETH_IPV6, EthHdr, Header, IcmpHdr, Ipv4Hdr, Ipv6Hdr, SctpHdr, TcpHdr, UdpHdr,
+};
+pub use keeping::Keeping;
+
+/// What becomes of a frame that enters by the uplink `ifindex`, whose own Ethernet address is `own`:
+/// `Deliver`, with the headers in `headers`, which were empty; `Drop`, unless the tables declined
+/// something; everything else means that `uplink_in` has to judge.
+#[inline(always)]
+pub fn arriving<P: Packet + ?Sized, T: Tables>(
+    packet: &P,
+    tables: &mut Keeping<T>,
+    ifindex: u32,
+    own: &[u8; 6],
+    headers: &mut Headers,
+) -> Verdict {
+    let Some(eth) = packet.header::<EthHdr>(0) else { return Verdict::Pass };
+    if eth.dst != *own || !is_plain(packet, eth.ether_type) {
+        return Verdict::Pass;
+    }
+    if let Err(verdict) =
+        pipeline::inspect_arriving(packet, tables, ifindex, eth.ether_type, false, headers)
+    {
+        return verdict;
+    }
+    let parsed = &headers.parsed;
+    if parsed.hops <= 1 || !fits(tables, parsed) {
+        return Verdict::Pass;
+    }
+    // Said already; here it spares the program what it would do about the others.
+    if parsed.quotes || !matches!(parsed.fragment, Fragment::Whole) {
+        return Verdict::Pass;
+    }
+    pipeline::from_uplink(tables, headers)
+}
+
+/// IP without options or extension headers, not a fragment, and a transport header that can be read
+/// and edited without looking further.
+#[inline(always)]
+fn is_plain<P: Packet + ?Sized>(packet: &P, ether_type: [u8; 2]) -> bool {
+    match ether_type {
+        ETH_IPV4 => {
+            let Some(ip) = packet.header::<Ipv4Hdr>(EthHdr::LEN) else { return false };
+            // Neither an offset nor more fragments.
+            let whole = ip.frags[0] & 0x3f == 0 && ip.frags[1] == 0;
+            ip.vihl == 0x45 && whole && carries(packet, ip.proto, ICMP, EthHdr::LEN + Ipv4Hdr::LEN)
+        }
+        ETH_IPV6 => {
+            let Some(ip) = packet.header::<Ipv6Hdr>(EthHdr::LEN) else { return false };
+            carries(packet, ip.next_hdr, ICMPV6, EthHdr::LEN + Ipv6Hdr::LEN)
+        }
+        _ => false,
+    }
+}
+
+/// TCP, UDP, SCTP or an echo at offset `l4`.
+#[inline(always)]
+fn carries<P: Packet + ?Sized>(packet: &P, protocol: u8, icmp: u8, l4: usize) -> bool {
+    match protocol {
+        TCP => packet.header::<TcpHdr>(l4).is_some(),
+        UDP => packet.header::<UdpHdr>(l4).is_some(),
+        SCTP => packet.header::<SctpHdr>(l4).is_some(),
+        _ if protocol == icmp => {
+            packet.header::<IcmpHdr>(l4).is_some_and(|icmp| matches!(icmp.kind, 0 | 8 | 128 | 129))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a packet is not too long for whoever may be its container.
+#[inline(never)]
+fn fits<T: Tables>(tables: &T, parsed: &Parsed) -> bool {
+    if parsed.length <= LEAST_MTU {
+        return true;
+    }
+    let takes = |network: &Network| parsed.length <= network.mtu;
+    if let Some(published) = nat::publication(tables, &parsed.to(), parsed.protocol) {
+        return tables.network(published.network).is_some_and(takes);
+    }
+    let key = masqueraded_flow(parsed.from(), parsed.to(), parsed.protocol);
+    let Some(place) = tables.find(&key) else { return true };
+    let device = tables.device(tables.flow(place).ifindex);
+    device.and_then(|device| tables.network(device.network)).is_some_and(takes)
+}
+
+/// The smallest MTU that a network can have (RFC 791 3.2).
+const LEAST_MTU: u16 = 68;
