@@ -1,6 +1,7 @@
 //! The agent's settings: a flag wins over an environment variable, that over the configuration
 //! file, that over the default.
 
+use crate::desired::XdpChoice;
 use crate::error::{Error, Result};
 use crate::spec::name::InterfaceName;
 use clap::Parser;
@@ -33,6 +34,10 @@ pub struct Args {
     /// Device to the outside; may be repeated [default: auto, every device that netd did not make]
     #[arg(long, value_name = "auto|NAME", env = "NETD_UPLINK", value_delimiter = ',')]
     pub uplink: Vec<String>,
+    /// Whether XDP runs on an uplink: auto (on hardware whose driver has it), on, off, or NAME=on and
+    /// the like for one uplink; may be repeated [default: auto]
+    #[arg(long, value_name = "MODE|NAME=MODE", env = "NETD_UPLINK_XDP", value_delimiter = ',')]
+    pub uplink_xdp: Vec<String>,
     /// Established flows that fit, 1024 to 16777216, rounded up to a power of two; a flow takes 200
     /// bytes [default: what 1/400 of the memory holds, but 16384 to 1048576]
     #[arg(long, value_name = "NUMBER", env = "NETD_MAX_FLOWS")]
@@ -53,6 +58,8 @@ pub struct Config {
     pub bpf_dir: PathBuf,
     /// Devices to the outside; empty means every device that netd did not make.
     pub uplinks: Vec<InterfaceName>,
+    /// Which uplinks run XDP.
+    pub uplink_xdp: XdpChoice,
     /// Established flows that fit; none leaves it to the memory.
     pub max_flows: Option<u32>,
     /// How long flows live without a packet.
@@ -90,6 +97,8 @@ impl Config {
 
     fn decide(args: Args, file: File) -> Result<Self> {
         let uplink = if args.uplink.is_empty() { file.uplink } else { args.uplink };
+        let words =
+            if args.uplink_xdp.is_empty() { file.uplink_xdp.into() } else { args.uplink_xdp };
         let directory = |flag: Option<PathBuf>, file: Option<PathBuf>, default: &str| {
             absolute(flag.or(file).unwrap_or_else(|| default.into()))
         };
@@ -98,6 +107,7 @@ impl Config {
             state_dir: directory(args.state_dir, file.state_dir, "/var/lib/netd")?,
             bpf_dir: directory(args.bpf_dir, file.bpf_dir, "/sys/fs/bpf/netd")?,
             uplinks: uplinks(&uplink)?,
+            uplink_xdp: XdpChoice::parse(&words)?,
             max_flows: args.max_flows.or(file.max_flows).map(max_flows).transpose()?,
             timeouts: file.timeouts.into(),
             log_level: args.log_level.or(file.log_level).unwrap_or_else(|| "info".into()),
@@ -113,9 +123,33 @@ struct File {
     state_dir: Option<PathBuf>,
     bpf_dir: Option<PathBuf>,
     uplink: Vec<String>,
+    uplink_xdp: Words,
     max_flows: Option<u32>,
     log_level: Option<String>,
     timeouts: timeouts::Section,
+}
+
+/// One word, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a word or a list of words")]
+enum Words {
+    One(String),
+    Some(Vec<String>),
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self::Some(Vec::new())
+    }
+}
+
+impl From<Words> for Vec<String> {
+    fn from(words: Words) -> Self {
+        match words {
+            Words::One(word) => vec![word],
+            Words::Some(words) => words,
+        }
+    }
 }
 
 fn parse(path: &Path, text: &str) -> Result<File> {
@@ -224,6 +258,19 @@ mod tests {
         }
         let error = file("max-flows = 5000\n[timeouts]\nudp = 0").unwrap_err();
         assert!(error.message.starts_with("/etc/netd/netd.toml, line 3: "), "{error}");
+    }
+
+    #[test]
+    fn xdp_is_chosen_by_a_word_or_a_list() {
+        let chosen = |text: &str| Config::decide(Args::default(), file(text).unwrap());
+        let runs = |text: &str| {
+            let choice = chosen(text).unwrap().uplink_xdp;
+            ["eth0", "eth1"].map(|name| choice.runs(&name.parse().unwrap(), false))
+        };
+        assert_eq!(runs(""), [false, false]);
+        assert_eq!(runs("uplink-xdp = 'on'"), [true, true]);
+        assert_eq!(runs("uplink-xdp = ['off', 'eth1=on']"), [false, true]);
+        assert!(chosen("uplink-xdp = 'sometimes'").is_err());
     }
 
     #[test]

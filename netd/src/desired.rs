@@ -19,8 +19,10 @@ use std::{
 };
 
 mod uplinks;
+mod xdp;
 
 pub use uplinks::UplinkChoice;
+pub use xdp::{XdpChoice, XdpMode};
 
 /// What the kernel should hold so that `spec` is provided on `host`.
 ///
@@ -41,6 +43,7 @@ pub fn desired(spec: &Spec, host: &Host, uplinks: &UplinkChoice) -> State {
             add_container(&mut state, spec, container, Netns(netns));
         }
     }
+    xdp::add(&mut state, host);
     state
 }
 

@@ -1,7 +1,7 @@
 //! From what the kernel holds to what it should hold: the steps, in an order in which each one's
 //! precondition holds. Pure.
 
-use crate::spec::name::InterfaceName;
+use crate::spec::name::{InterfaceName, Mac};
 use crate::state::{
     Bridge, DeviceEntry, Gateways, Netns, NetworkEntry, NetworkNumber, PublishedEntry,
     PublishedKey, State, UplinkEntry, Veth,
@@ -51,6 +51,14 @@ pub enum Step {
     PutLocal(IpAddr),
     /// Put the programs on a device to the outside, or change the addresses they use there.
     PutUplink(InterfaceName, UplinkEntry),
+    /// Take XDP off an uplink.
+    DeleteExpress(InterfaceName),
+    /// Let the other side of a veth no longer poll.
+    StopPolling(InterfaceName),
+    /// Let the other side of a veth poll.
+    StartPolling(InterfaceName),
+    /// Run XDP on an uplink with this Ethernet address.
+    PutExpress(InterfaceName, Mac),
     /// Publish a port, or lead it elsewhere in one update.
     PutPublished(PublishedKey, PublishedEntry),
 }
@@ -78,6 +86,9 @@ fn kept(desired: &State, actual: &State) -> State {
     });
     kept.uplinks.retain(|name, _| desired.uplinks.contains_key(name));
     kept.locals.retain(|address| desired.locals.contains(address));
+    // Without the other programs of an uplink, nothing judges what this one passes.
+    let uplinks = &kept.uplinks;
+    kept.express.retain(|name, _| desired.express.contains_key(name) && uplinks.contains_key(name));
 
     let lost = gone(&actual.bridges, &kept.bridges);
     kept.networks
@@ -87,6 +98,8 @@ fn kept(desired: &State, actual: &State) -> State {
             && !lost.contains(&old.bridge)
     });
 
+    let veths = &kept.veths;
+    kept.polled.retain(|name| veths.contains_key(name));
     let lost = gone(&actual.networks, &kept.networks);
     kept.published
         .retain(|key, old| desired.published.contains_key(key) && !lost.contains(&old.network));
@@ -123,12 +136,14 @@ fn deletions(actual: &State, kept: &State) -> Vec<Step> {
     let bridges = gone(&actual.bridges, &kept.bridges).into_iter().cloned();
     let uplinks = gone(&actual.uplinks, &kept.uplinks).into_iter().cloned();
     let locals = actual.locals.difference(&kept.locals).copied();
+    let express = gone(&actual.express, &kept.express).into_iter().cloned();
     published
         .map(Step::DeletePublished)
         .chain(devices.map(Step::DeleteDevice))
         .chain(veths.map(Step::DeleteVeth))
         .chain(networks.map(Step::DeleteNetwork))
         .chain(bridges.map(Step::DeleteBridge))
+        .chain(express.map(Step::DeleteExpress))
         .chain(uplinks.map(Step::DetachUplink))
         .chain(locals.map(Step::DeleteLocal))
         .collect()
@@ -142,6 +157,9 @@ fn puts(desired: &State, kept: &State) -> Vec<Step> {
     let devices = changed(&desired.devices, &kept.devices);
     let published = changed(&desired.published, &kept.published);
     let (veths, raises) = veth_puts(desired, kept);
+    let express = changed(&desired.express, &kept.express);
+    let polls = desired.polled.difference(&kept.polled).cloned();
+    let idle = kept.polled.difference(&desired.polled).cloned();
     bridges
         .map(|(name, bridge)| Step::PutBridge(name, bridge))
         .chain(networks.map(|(number, entry)| Step::PutNetwork(number, entry)))
@@ -151,6 +169,9 @@ fn puts(desired: &State, kept: &State) -> Vec<Step> {
         .chain(devices.map(|(name, entry)| Step::PutDevice(name, entry)))
         .chain(raises)
         .chain(gateway_puts(desired, kept))
+        .chain(idle.map(Step::StopPolling))
+        .chain(polls.map(Step::StartPolling))
+        .chain(express.map(|(name, mac)| Step::PutExpress(name, mac)))
         .chain(published.map(|(key, entry)| Step::PutPublished(key, entry)))
         .collect()
 }

@@ -43,6 +43,10 @@ pub struct State {
     pub locals: BTreeSet<IpAddr>,
     /// Devices to the outside, by name.
     pub uplinks: BTreeMap<InterfaceName, UplinkEntry>,
+    /// Uplinks that run XDP, with their own Ethernet addresses.
+    pub express: BTreeMap<InterfaceName, Mac>,
+    /// Veths whose other side polls: frames from XDP reach no other.
+    pub polled: BTreeSet<InterfaceName>,
 }
 
 /// A network's bridge device.
@@ -170,6 +174,8 @@ pub struct Host {
     pub addresses: BTreeSet<IpAddr>,
     /// Unicast routes of the main table that do not lead to a device of netd's.
     pub routes: Vec<HostRoute>,
+    /// Devices that are to run XDP where they are uplinks, with their Ethernet addresses.
+    pub express: BTreeMap<InterfaceName, Mac>,
     /// Resolvers of /etc/resolv.conf, which no pool may cover.
     pub resolvers: Vec<IpAddr>,
 }

@@ -38,7 +38,8 @@ impl Agent {
         let (store, remembered, damage) = Store::open(&config.state_dir)?;
         let capacity = Capacity::here(config.max_flows)?;
         let settings = Settings { capacity, timeouts: config.timeouts };
-        let live = Live::open(&config.bpf_dir, &cgroup, &settings)?;
+        let mut live = Live::open(&config.bpf_dir, &cgroup, &settings)?;
+        live.choose_xdp(config.uplink_xdp.clone());
         let flows = Flows::new(live.flows()?);
         // Before anything is read, so that no change falls in between.
         let events = Live::events()?;

@@ -48,6 +48,7 @@ impl Agent {
             paths: paths(&inner.live.paths()?),
             drops: inner.live.drops()?.iter().map(|drop| drop.packets).sum(),
             uplinks: uplinks(&state),
+            xdp: state.express.keys().map(ToString::to_string).collect(),
             problems: inner.problems.all(),
         })
     }

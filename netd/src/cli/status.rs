@@ -63,7 +63,11 @@ pub(super) fn teardown(client: &Client, args: ForceArgs) -> Result<u8> {
 }
 
 fn screen(status: &Status) -> String {
-    let uplinks: Vec<_> = status.uplinks.iter().map(|(name, to)| uplink(name, to)).collect();
+    let uplinks: Vec<_> = status
+        .uplinks
+        .iter()
+        .map(|(name, to)| uplink(name, to, status.xdp.contains(name)))
+        .collect();
     let lines = [
         ("netd", format!("{} (pid {}, ABI {})", status.version, status.pid, status.abi)),
         ("up for", time::phrase(status.uptime).to_lowercase()),
@@ -94,12 +98,13 @@ fn path((name, packets): (&String, &u64)) -> Option<String> {
     (*packets > 0).then(|| format!("{packets} {name}"))
 }
 
-fn uplink(name: &str, addresses: &[std::net::IpAddr]) -> String {
+fn uplink(name: &str, addresses: &[std::net::IpAddr], xdp: bool) -> String {
     let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    let hook = if xdp { "xdp" } else { "tcx" };
     if addresses.is_empty() {
-        format!("{name} (no address)")
+        format!("{name} (no address, {hook})")
     } else {
-        format!("{name} ({})", addresses.join(", "))
+        format!("{name} ({}, {hook})", addresses.join(", "))
     }
 }
 
@@ -137,6 +142,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     fn drop(reason: u8, source: &str, packets: u64) -> Drop {
         Drop { reason, name: "isolation".to_owned(), source: source.to_owned(), packets }
@@ -169,10 +175,17 @@ mod tests {
     #[test]
     fn the_screen_ends_with_the_problems() {
         let problems = vec!["uplink eth1 has no driver support".to_owned()];
-        let uplinks = BTreeMap::from([("eth0".to_owned(), vec!["10.0.0.1".parse().unwrap()])]);
-        let screen = screen(&Status { uptime: 300, problems, uplinks, ..Status::default() });
+        let uplinks = BTreeMap::from([
+            ("eth0".to_owned(), vec!["10.0.0.1".parse().unwrap()]),
+            ("eth1".to_owned(), Vec::new()),
+        ]);
+        let xdp = BTreeSet::from(["eth0".to_owned()]);
+        let screen = screen(&Status { uptime: 300, problems, uplinks, xdp, ..Status::default() });
         assert!(screen.contains("up for      5 minutes\n"), "{screen}");
-        assert!(screen.contains("uplinks     eth0 (10.0.0.1)\n"), "{screen}");
+        assert!(
+            screen.contains("uplinks     eth0 (10.0.0.1, xdp), eth1 (no address, tcx)\n"),
+            "{screen}"
+        );
         assert!(screen.ends_with("problem     uplink eth1 has no driver support\n"), "{screen}");
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct Insides {
     /// What was last seen of the veths and routes in them.
     veths: BTreeMap<InterfaceName, Veth>,
     gateways: BTreeMap<Netns, Gateways>,
+    polled: BTreeSet<InterfaceName>,
 }
 
 impl Insides {
@@ -71,7 +72,7 @@ impl Insides {
     }
 
     /// What `host` sees, completed by what is seen, or was last seen, from the inside.
-    pub(super) async fn observe(&mut self, host: &Netlink) -> Result<LinkView> {
+    pub(super) async fn observe(&mut self, host: &Netlink, polling: bool) -> Result<LinkView> {
         let stale = mem::take(&mut self.stale);
         let read = self.sockets.extract_if(.., |id, _| stale.contains(id)).collect();
         let view = host.observe_links(&read).await;
@@ -84,10 +85,41 @@ impl Insides {
         view.map(|mut view| {
             let unread = self.sockets.keys().filter(|id| !ids.contains(id)).copied().collect();
             self.complete(&mut view, &unread);
+            if polling {
+                view.polled = self.polled_now(&view, &ids);
+            }
+            self.polled.clone_from(&view.polled);
             self.veths.clone_from(&view.veths);
             self.gateways.clone_from(&view.gateways);
             view
         })
+    }
+
+    /// The veths whose other side polls: as it is in the namespaces `read`, as last seen in others.
+    fn polled_now(&self, view: &LinkView, read: &BTreeSet<Netns>) -> BTreeSet<InterfaceName> {
+        let mut polled = BTreeSet::new();
+        for (name, veth) in &view.veths {
+            if !read.contains(&veth.netns) {
+                polled.extend(self.polled.get(name).cloned());
+                continue;
+            }
+            let Some(namespace) = self.namespaces.get(&veth.netns) else { continue };
+            match Netlink::polls(namespace.as_fd(), &veth.peer) {
+                Ok(true) => drop(polled.insert(name.clone())),
+                Ok(false) => {}
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+        polled
+    }
+
+    /// Lets the other side of a veth poll, or not any more.
+    pub(super) fn set_polling(&mut self, name: &InterfaceName, on: bool) -> Result<()> {
+        let unknown = || Error::not_found(format!("the container behind {name} is gone"));
+        let veth = self.veths.get(name).ok_or_else(unknown)?;
+        let (netns, peer) = (veth.netns, veth.peer.clone());
+        self.touch(netns);
+        Netlink::set_polling(self.namespace(netns)?.as_fd(), &peer, on)
     }
 
     /// Fills in what was last seen in namespaces that were not read now.

@@ -4,12 +4,13 @@ use super::{
     Kernel,
     dataplane::{Dataplane, DropCount, FlowTables, PathCount, Settings},
     insides::Insides,
-    netlink::{EGRESS_BLOCK, INGRESS_BLOCK, Netlink},
+    netlink::{Card, EGRESS_BLOCK, INGRESS_BLOCK, Netlink},
     netns::Namespace,
 };
+use crate::desired::XdpChoice;
 use crate::error::{Error, Result};
 use crate::plan::Step;
-use crate::spec::name::InterfaceName;
+use crate::spec::name::{InterfaceName, Mac};
 use crate::state::{Host, Netns, State};
 use nix::net::if_::if_nametoindex;
 use std::{
@@ -29,6 +30,9 @@ pub struct Live {
     insides: Insides,
     /// Names of the host's devices by index, as last observed.
     names: BTreeMap<u32, InterfaceName>,
+    /// The host's devices as XDP sees them, as last observed.
+    cards: BTreeMap<InterfaceName, Card>,
+    xdp: XdpChoice,
     /// The program that netd put into each shared block.
     filters: BTreeMap<u32, u32>,
     /// Addresses that the host lost and whose flows are to be voided.
@@ -49,6 +53,8 @@ impl Live {
             dataplane: Some(Dataplane::open(bpf_dir, cgroup, settings)?),
             insides: Insides::default(),
             names: BTreeMap::new(),
+            cards: BTreeMap::new(),
+            xdp: XdpChoice::default(),
             filters: BTreeMap::new(),
             vanished: BTreeSet::new(),
             reread: false,
@@ -81,6 +87,11 @@ impl Live {
     pub fn look_everywhere(&mut self) {
         self.insides.touch_all();
         self.reread = true;
+    }
+
+    /// Says which uplinks are to run XDP.
+    pub fn choose_xdp(&mut self, choice: XdpChoice) {
+        self.xdp = choice;
     }
 
     /// Packets dropped, by reason and device index.
@@ -227,6 +238,17 @@ impl Live {
                 self.vanished.remove(address);
                 self.dataplane_mut()?.put_local(*address)
             }
+            Step::PutExpress(name, mac) => {
+                let there = self.cards.get(name).and_then(|card| card.program);
+                let index = index(name)?;
+                self.dataplane_mut()?.put_express(index, name, *mac, there)
+            }
+            Step::DeleteExpress(name) => {
+                let index = index(name)?;
+                self.dataplane_mut()?.delete_express(index)
+            }
+            Step::StartPolling(name) => self.insides.set_polling(name, true),
+            Step::StopPolling(name) => self.insides.set_polling(name, false),
             Step::PutBridge(..)
             | Step::DeleteBridge(..)
             | Step::PutVeth(..)
@@ -236,6 +258,25 @@ impl Live {
                 Err(Error::internal(format!("step reached the wrong half of the kernel: {step}")))
             }
         }
+    }
+
+    /// Where XDP is wanted.
+    fn express_wanted(&self) -> BTreeMap<InterfaceName, Mac> {
+        let chosen = self.cards.iter().filter(|(name, card)| self.xdp.runs(name, card.wins));
+        chosen.map(|(name, card)| (name.clone(), card.mac)).collect()
+    }
+
+    /// Where this agent's XDP program runs, by what the maps know; an uplink that lost it has an
+    /// address that no device has.
+    fn express_running(&self, known: &BTreeMap<u32, Mac>) -> Result<BTreeMap<InterfaceName, Mac>> {
+        let own = self.dataplane()?.express_program();
+        let running = known.iter().filter_map(|(index, mac)| {
+            let name = self.names.get(index).cloned();
+            let name = name.or_else(|| format!("#{index}").parse().ok())?;
+            let there = self.cards.get(&name).and_then(|card| card.program);
+            Some((name, if own.is_some() && there == own { *mac } else { Mac([0; 6]) }))
+        });
+        Ok(running.collect())
     }
 
     /// A device's index: now, or when it was last seen, for those that have just gone; `#17`
@@ -254,8 +295,11 @@ impl Live {
 
 impl Kernel for Live {
     async fn observe(&mut self) -> Result<(State, Host)> {
-        let view = self.insides.observe(&self.host).await?;
+        let express = self.dataplane()?.express()?;
+        let mut view = self.insides.observe(&self.host, !express.is_empty()).await?;
         self.names = view.names;
+        self.cards = view.cards;
+        view.host.express = self.express_wanted();
         // No word for these in a State: they belong to no device.
         if view.veths.values().any(|veth| veth.up) {
             self.put_filters().await?;
@@ -264,8 +308,14 @@ impl Kernel for Live {
             self.dataplane_mut()?.reread()?;
         }
         let programs = self.dataplane()?.observe(&self.names)?;
-        let state =
-            State { bridges: view.bridges, veths: view.veths, gateways: view.gateways, ..programs };
+        let state = State {
+            bridges: view.bridges,
+            veths: view.veths,
+            gateways: view.gateways,
+            express: self.express_running(&express)?,
+            polled: view.polled,
+            ..programs
+        };
         Ok((state, view.host))
     }
 

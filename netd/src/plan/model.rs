@@ -39,6 +39,7 @@ impl Model {
                 kernel.bridges.remove(name).expect("deletes a bridge that exists");
             }
             Step::DetachUplink(name) => {
+                assert!(!kernel.express.contains_key(name), "{name} still runs XDP");
                 kernel.uplinks.remove(name).expect("detaches from an uplink with programs");
             }
             Step::DeleteLocal(address) => assert!(kernel.locals.remove(address)),
@@ -66,6 +67,20 @@ impl Model {
                 let old = kernel.uplinks.insert(name.clone(), entry.clone());
                 assert_ne!(old.as_ref(), Some(entry), "nothing to do");
             }
+            Step::DeleteExpress(name) => {
+                kernel.express.remove(name).expect("takes XDP off where it runs");
+            }
+            Step::PutExpress(name, mac) => {
+                assert!(kernel.uplinks.contains_key(name), "{name} has only XDP");
+                let deaf = kernel.veths.keys().find(|veth| !kernel.polled.contains(*veth));
+                assert_eq!(deaf, None, "frames from XDP would be lost there");
+                assert_ne!(kernel.express.insert(name.clone(), *mac), Some(*mac), "nothing to do");
+            }
+            Step::StopPolling(name) => assert!(kernel.polled.remove(name)),
+            Step::StartPolling(name) => {
+                assert!(kernel.veths.contains_key(name), "{name} does not exist");
+                assert!(kernel.polled.insert(name.clone()), "nothing to do");
+            }
             Step::PutPublished(key, entry) => self.put_published(*key, entry.clone()),
         }
     }
@@ -73,6 +88,7 @@ impl Model {
     fn delete_veth(&mut self, name: &InterfaceName) {
         assert!(!self.0.devices.contains_key(name), "the programs still know {name}");
         let veth = self.0.veths.remove(name).expect("deletes a veth that exists");
+        self.0.polled.remove(name);
         self.drop_routes(&veth, &BTreeSet::new());
     }
 

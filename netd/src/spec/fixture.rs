@@ -31,7 +31,7 @@ pub(super) fn host() -> Host {
             route("0.0.0.0/0", true),
             route("10.50.0.0/16", false),
         ],
-        resolvers: Vec::new(),
+        ..Host::default()
     }
 }
 

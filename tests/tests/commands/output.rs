@@ -13,7 +13,7 @@ fn status_says_how_things_are() -> Result<()> {
     for line in ["networks    3", "containers  1 running, 1 endpoints"] {
         assert!(screen.lines().any(|l| l == line), "no {line:?} in {screen}");
     }
-    assert!(screen.contains("eth0 (198.51.100.2, 2001:db8:1::2)"), "{screen}");
+    assert!(screen.contains("eth0 (198.51.100.2, 2001:db8:1::2, tcx)"), "{screen}");
     assert!(!screen.contains("problem"), "{screen}");
     let status = json(&host, &["status", "--format", "json"])?;
     assert_eq!((&status["Containers"], &status["Networks"]), (&1.into(), &3.into()));

@@ -1,7 +1,10 @@
 //! What the agent says of itself and of what it did.
 
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// What was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +52,9 @@ pub struct Status {
     pub drops: u64,
     /// Devices to the outside, with the addresses that masquerade uses.
     pub uplinks: BTreeMap<String, Vec<IpAddr>>,
+    /// Those that run XDP; the others do the same by TCX alone.
+    #[serde(default)]
+    pub xdp: BTreeSet<String>,
     /// What the kernel lacks or the last reconcile could not do, one sentence each.
     pub problems: Vec<String>,
 }

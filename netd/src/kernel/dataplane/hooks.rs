@@ -146,7 +146,7 @@ fn replace_uplink(program: &mut SchedClassifier, pin: &Path) -> bool {
     program.attach_to_link(link).is_ok()
 }
 
-fn remove_pin(pin: &Path) -> Result<()> {
+pub(super) fn remove_pin(pin: &Path) -> Result<()> {
     match fs::remove_file(pin) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
             Err(Error::kernel(format!("cannot remove {}: {e}", pin.display())))

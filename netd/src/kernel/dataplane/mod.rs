@@ -14,6 +14,7 @@ mod slots;
 mod sweep;
 mod uplinks;
 mod write;
+mod xdp;
 
 use crate::error::{Error, Result};
 use aya::{
@@ -75,6 +76,7 @@ struct Tables {
     subnets: LpmTrie<MapData, Address, u32>,
     locals: HashMap<MapData, Address, u32>,
     uplinks: HashMap<MapData, u32, Uplink>,
+    express: HashMap<MapData, u32, [u8; 6]>,
     sources: LpmTrie<MapData, SourceKey, Address>,
     generations: Array<MapData, u32>,
     drops: PerCpuHashMap<MapData, DropKey, u64>,
@@ -111,6 +113,7 @@ impl Dataplane {
         let flows = Arc::new(Mutex::new(FlowTables::open(&directory, settings.timeouts)?));
         let mut dataplane = Self { directory, ebpf, tables, publications, slots, flows, notes };
         dataplane.adopt_uplinks()?;
+        dataplane.adopt_express()?;
         dataplane.attach_host_programs(cgroup)?;
         Ok(dataplane)
     }
@@ -181,6 +184,7 @@ impl Tables {
             subnets: table(ebpf, maps::SUBNETS)?,
             locals: table(ebpf, maps::LOCALS)?,
             uplinks: table(ebpf, maps::UPLINKS)?,
+            express: table(ebpf, maps::EXPRESS)?,
             sources: table(ebpf, maps::SOURCES)?,
             generations: table(ebpf, maps::GENERATIONS)?,
             drops: table(ebpf, maps::DROPS)?,

@@ -26,6 +26,8 @@ impl Netlink {
                 .collect(),
             addresses: addresses.iter().map(|address| address.net.addr()).collect(),
             routes: routes.iter().filter_map(|route| foreign_route(route, &foreign)).collect(),
+            // Chosen by who knows the settings.
+            express: BTreeMap::new(),
             resolvers: resolvers(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default()),
         })
     }

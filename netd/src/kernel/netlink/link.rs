@@ -15,8 +15,8 @@ use rtnetlink::{
     packet_route::{
         RouteNetlinkMessage,
         link::{
-            AfSpecInet, AfSpecInet6, AfSpecUnspec, LinkAttribute, LinkExtentMask, LinkFlags,
-            LinkLayerType, LinkMessage,
+            AfSpecInet, AfSpecInet6, AfSpecUnspec, InfoKind, LinkAttribute, LinkExtentMask,
+            LinkFlags, LinkInfo, LinkLayerType, LinkMessage, LinkXdp,
         },
     },
 };
@@ -42,6 +42,12 @@ pub(super) struct Link {
     pub(super) peer: Option<u32>,
     /// The other side's namespace, as this one numbers it; none where it is the same one.
     pub(super) peer_namespace: Option<i32>,
+    /// On a bus of real devices.
+    pub(super) hardware: bool,
+    /// Its frames are those of the device `peer`, without their tags.
+    pub(super) is_vlan: bool,
+    /// Number of the XDP program that is on it.
+    pub(super) program: Option<u32>,
     /// Forwards IPv4.
     pub(super) forwards_ipv4: bool,
     /// Forwards IPv6 and ignores router advertisements; none where IPv6 is off.
@@ -73,6 +79,18 @@ impl Link {
             LinkAttribute::Controller(index) => self.master = Some(index),
             LinkAttribute::Link(index) => self.peer = Some(index),
             LinkAttribute::LinkNetNsId(id) => self.peer_namespace = Some(id),
+            LinkAttribute::ParentDevBusName(bus) => {
+                self.hardware = !VIRTUAL_BUSES.contains(&bus.as_str());
+            }
+            LinkAttribute::LinkInfo(infos) => {
+                self.is_vlan = infos.contains(&LinkInfo::Kind(InfoKind::Vlan));
+            }
+            LinkAttribute::Xdp(items) => {
+                self.program = items.into_iter().find_map(|item| match item {
+                    LinkXdp::ProgId(number) => Some(number),
+                    _ => None,
+                });
+            }
             LinkAttribute::AfSpecUnspec(families) => {
                 families.into_iter().for_each(|family| self.take_family(family));
             }
@@ -237,3 +255,6 @@ pub(super) fn raise(index: u32) -> Request {
     message.header.change_mask = LinkFlags::Up;
     RouteNetlinkMessage::SetLink(message).into()
 }
+
+/// Buses of devices that other software plays, where XDP costs more offloads than it saves.
+const VIRTUAL_BUSES: [&str; 3] = ["virtio", "vmbus", "xen"];

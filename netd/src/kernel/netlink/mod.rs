@@ -5,7 +5,9 @@
 
 mod addresses;
 mod bridges;
+mod cards;
 mod events;
+mod generic;
 mod host;
 mod link;
 mod observe;
@@ -15,6 +17,7 @@ mod sockets;
 mod tc;
 mod veths;
 
+pub use cards::Card;
 pub use observe::LinkView;
 pub use sockets::listening_ports;
 pub use tc::{EGRESS_BLOCK, INGRESS_BLOCK};

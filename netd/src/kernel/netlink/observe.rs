@@ -1,6 +1,8 @@
 //! The picture of the kernel's devices, addresses and routes, in the words of `state`.
 
-use super::{Netlink, Reply, addresses::Address, link::Link, ownership::Owner, refused};
+use super::{
+    Card, Netlink, Reply, addresses::Address, cards, link::Link, ownership::Owner, refused,
+};
 use crate::{
     error::Result,
     spec::name::{Id, InterfaceName, Mac},
@@ -29,6 +31,10 @@ pub struct LinkView {
     pub gateways: BTreeMap<Netns, Gateways>,
     /// What is not netd's.
     pub host: Host,
+    /// The host's devices as XDP sees them.
+    pub cards: BTreeMap<InterfaceName, Card>,
+    /// Veths whose other side polls, of those that were asked.
+    pub polled: BTreeSet<InterfaceName>,
     /// Names of the host's devices by index, without lo.
     pub names: BTreeMap<u32, InterfaceName>,
 }
@@ -65,7 +71,8 @@ impl Netlink {
         let names: BTreeMap<u32, InterfaceName> =
             links.iter().filter_map(|link| Some((link.index, link.interface_name()?))).collect();
         let host = self.host(&links, &addresses).await?;
-        let mut view = LinkView { gateways, host, names, ..LinkView::default() };
+        let cards = cards::cards(&links);
+        let mut view = LinkView { gateways, host, names, cards, ..LinkView::default() };
         for link in &links {
             let Some(name) = view.names.get(&link.index).cloned() else { continue };
             match &link.owner {

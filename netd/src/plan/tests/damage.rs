@@ -23,6 +23,8 @@ pub(super) enum Damage {
     ForgetLocal,
     StrangeLocal,
     RemoveUplink,
+    LoseExpress,
+    LosePolling,
     LoseRoutes,
     StrangeRoute,
 }
@@ -65,6 +67,10 @@ pub(super) fn damage(state: &mut State, kind: Damage, index: Index) {
             state.locals.insert(ip("198.51.100.1"));
         }
         Damage::RemoveUplink => remove_uplink(state, index),
+        Damage::LoseExpress => forget(&mut state.express, index),
+        Damage::LosePolling => {
+            state.polled.pop_last();
+        }
         Damage::LoseRoutes => pick(&mut state.gateways, index, |g| *g = Gateways::default()),
         Damage::StrangeRoute => {
             pick(&mut state.gateways, index, |g| g.ipv4 = "203.0.113.1".parse().ok());
@@ -91,6 +97,7 @@ fn forget<K: Ord + Clone, V>(map: &mut BTreeMap<K, V>, index: Index) {
 fn remove_veth(state: &mut State, index: Index) {
     let Some(name) = key(&state.veths, index) else { return };
     let Some(veth) = state.veths.remove(&name) else { return };
+    state.polled.remove(&name);
     state.gateways.insert(veth.netns, Gateways::default());
     if let Some(device) = state.devices.remove(&name) {
         state.devices.insert(interface("#17"), device);
@@ -122,6 +129,9 @@ fn remove_uplink(state: &mut State, index: Index) {
     if let Some(entry) = state.uplinks.remove(&name) {
         state.uplinks.insert(interface("#19"), entry);
     }
+    if let Some(mac) = state.express.remove(&name) {
+        state.express.insert(interface("#19"), mac);
+    }
 }
 
 const ALL: &[Damage] = &[
@@ -141,6 +151,8 @@ const ALL: &[Damage] = &[
     Damage::ForgetLocal,
     Damage::StrangeLocal,
     Damage::RemoveUplink,
+    Damage::LoseExpress,
+    Damage::LosePolling,
     Damage::LoseRoutes,
     Damage::StrangeRoute,
 ];

@@ -102,7 +102,7 @@ fn any_port() -> impl Strategy<Value = PortShape> {
 }
 
 fn any_host() -> impl Strategy<Value = Host> {
-    any::<[bool; 3]>().prop_map(|[up, second, address]| {
+    any::<[bool; 4]>().prop_map(|[up, second, address, express]| {
         let mut host = host();
         let mut eth0 = host.links[&interface("eth0")].clone();
         if second {
@@ -114,6 +114,9 @@ fn any_host() -> impl Strategy<Value = Host> {
             host.addresses.remove(&ip("192.0.2.2"));
         }
         host.links.insert(interface("eth0"), eth0);
+        if express {
+            host.express.insert(interface("eth0"), Mac([2, 0, 0, 0, 0, 9]));
+        }
         host
     })
 }
