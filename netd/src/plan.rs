@@ -53,10 +53,10 @@ pub enum Step {
     PutUplink(InterfaceName, UplinkEntry),
     /// Take XDP off an uplink.
     DeleteExpress(InterfaceName),
-    /// Let the other side of a veth no longer poll.
-    StopPolling(InterfaceName),
-    /// Let the other side of a veth poll.
-    StartPolling(InterfaceName),
+    /// Let the other side of a veth, in this namespace and of this name, no longer poll.
+    StopPolling(InterfaceName, Netns, InterfaceName),
+    /// Let the other side of a veth, in this namespace and of this name, poll.
+    StartPolling(InterfaceName, Netns, InterfaceName),
     /// Run XDP on an uplink with this Ethernet address.
     PutExpress(InterfaceName, Mac),
     /// Publish a port, or lead it elsewhere in one update.
@@ -158,8 +158,12 @@ fn puts(desired: &State, kept: &State) -> Vec<Step> {
     let published = changed(&desired.published, &kept.published);
     let (veths, raises) = veth_puts(desired, kept);
     let express = changed(&desired.express, &kept.express);
-    let polls = desired.polled.difference(&kept.polled).cloned();
-    let idle = kept.polled.difference(&desired.polled).cloned();
+    let other_side = |name: &InterfaceName| {
+        let veth = desired.veths.get(name)?;
+        Some((name.clone(), veth.netns, veth.peer.clone()))
+    };
+    let polls = desired.polled.difference(&kept.polled).filter_map(other_side);
+    let idle = kept.polled.difference(&desired.polled).filter_map(other_side);
     bridges
         .map(|(name, bridge)| Step::PutBridge(name, bridge))
         .chain(networks.map(|(number, entry)| Step::PutNetwork(number, entry)))
@@ -169,8 +173,8 @@ fn puts(desired: &State, kept: &State) -> Vec<Step> {
         .chain(devices.map(|(name, entry)| Step::PutDevice(name, entry)))
         .chain(raises)
         .chain(gateway_puts(desired, kept))
-        .chain(idle.map(Step::StopPolling))
-        .chain(polls.map(Step::StartPolling))
+        .chain(idle.map(|(name, netns, peer)| Step::StopPolling(name, netns, peer)))
+        .chain(polls.map(|(name, netns, peer)| Step::StartPolling(name, netns, peer)))
         .chain(express.map(|(name, mac)| Step::PutExpress(name, mac)))
         .chain(published.map(|(key, entry)| Step::PutPublished(key, entry)))
         .collect()

@@ -95,7 +95,7 @@ impl TestHost {
         Ok(())
     }
 
-    /// Starts the agent and waits until it answers.
+    /// Starts the agent, on the settings in `netd.toml` if there is one, and waits until it answers.
     ///
     /// # Errors
     /// Where it ends instead: with its log.
@@ -105,6 +105,9 @@ impl TestHost {
         command.args(["--socket".as_ref(), self.path("netd.sock").as_os_str()]);
         command.args(["--state-dir".as_ref(), self.path("state").as_os_str()]);
         command.args(["--bpf-dir".as_ref(), self.bpf.as_os_str()]);
+        if self.path("netd.toml").exists() {
+            command.args(["--config".as_ref(), self.path("netd.toml").as_os_str()]);
+        }
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let mut agent = self.host.namespace().run(|| command.spawn())??;
         let answers = wait(Duration::from_secs(30), || {

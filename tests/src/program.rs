@@ -1,7 +1,11 @@
 //! The smallest programs that a filter takes, made without a compiler.
 
+use crate::ns::TestNs;
 use anyhow::{Context, Result};
-use aya::{Ebpf, programs::SchedClassifier};
+use aya::{
+    Ebpf,
+    programs::{SchedClassifier, Xdp, XdpMode},
+};
 use object::{
     Architecture, BinaryFormat, Endianness, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
     write::{Object, Symbol, SymbolSection},
@@ -41,21 +45,46 @@ impl Program {
 /// # Errors
 /// Where the kernel refuses it.
 pub fn load(verdict: i32) -> Result<Program> {
-    let mut ebpf = Ebpf::load(&compile(verdict)?)?;
+    let mut ebpf = Ebpf::load(&compile("classifier", verdict)?)?;
     let program: &mut SchedClassifier =
         ebpf.program_mut("verdict").context("no program")?.try_into()?;
     program.load()?;
     Ok(Program(ebpf))
 }
 
-fn compile(verdict: i32) -> Result<Vec<u8>> {
+/// An XDP program that passes everything, on a device; it goes with this value.
+pub struct XdpProgram(Ebpf);
+
+impl XdpProgram {
+    /// Puts one on a device of a namespace.
+    ///
+    /// # Errors
+    /// Where the kernel refuses it.
+    pub fn attach(ns: &TestNs, device: &str) -> Result<Self> {
+        let mut ebpf = Ebpf::load(&compile("xdp", XDP_PASS)?)?;
+        let program: &mut Xdp = ebpf.program_mut("verdict").context("no program")?.try_into()?;
+        program.load()?;
+        ns.namespace().run(|| program.attach(device, XdpMode::Driver))??;
+        Ok(Self(ebpf))
+    }
+
+    /// The program itself.
+    #[must_use]
+    pub fn program(&self) -> &Xdp {
+        self.0.program("verdict").unwrap().try_into().unwrap()
+    }
+}
+
+const XDP_PASS: i32 = 2;
+
+fn compile(section: &str, verdict: i32) -> Result<Vec<u8>> {
     let mut code = vec![0xb7, 0, 0, 0]; // r0 = verdict
     code.extend(verdict.to_le_bytes());
     code.extend([0x95, 0, 0, 0, 0, 0, 0, 0]); // exit
     let mut file = Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::Little);
     let license = file.add_section(Vec::new(), b"license".to_vec(), SectionKind::Data);
     file.append_section_data(license, b"GPL\0", 1);
-    let section = file.add_section(Vec::new(), b"classifier".to_vec(), SectionKind::Text);
+    let section = file.add_section(Vec::new(), section.as_bytes().to_vec(), SectionKind::Text);
     file.append_section_data(section, &code, 8);
     file.add_symbol(Symbol {
         name: b"verdict".to_vec(),

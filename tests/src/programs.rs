@@ -58,6 +58,44 @@ for frame in sys.argv[2:]:
     s.send(bytes.fromhex(frame))
 ";
 
+/// Lets a device send packets with complete checksums, where it would leave them to whoever gets
+/// them: SIOCETHTOOL with ETHTOOL_STXCSUM.
+pub const COMPLETE_CHECKSUMS: &str = "
+import array, fcntl, socket, struct, sys
+command = array.array('B', struct.pack('II', 0x17, 0))
+request = struct.pack('16sP', sys.argv[1].encode(), command.buffer_info()[0])
+fcntl.ioctl(socket.socket(), 0x8946, request.ljust(40, bytes(1)))
+";
+
+/// Says whether a device puts received packets together, 1 or 0: SIOCETHTOOL with ETHTOOL_GGRO.
+pub const AGGREGATION: &str = "
+import array, fcntl, socket, struct, sys
+command = array.array('B', struct.pack('II', 0x2b, 0))
+request = struct.pack('16sP', sys.argv[1].encode(), command.buffer_info()[0])
+fcntl.ioctl(socket.socket(), 0x8946, request.ljust(40, bytes(1)))
+print(struct.unpack('II', command)[1])
+";
+
+/// A TCP server that sends each client ten million bytes.
+pub const BULK_SERVER: &str = "
+import socket, sys
+s = socket.create_server(('::', int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True)
+while True:
+    c, a = s.accept()
+    c.sendall(bytes(10_000_000))
+    c.close()
+";
+
+/// A TCP client: prints how many bytes the server at the address and port in its arguments sends.
+pub const BULK_CLIENT: &str = "
+import socket, sys
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=20)
+n = 0
+while d := c.recv(1 << 20):
+    n += len(d)
+print(n)
+";
+
 /// One TCP connection, kept open: sends a line fifty times a second until its standard input ends,
 /// and ends with an error as soon as an echo is later than two seconds.
 pub const STEADY_CLIENT: &str = "

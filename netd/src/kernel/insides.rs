@@ -113,13 +113,10 @@ impl Insides {
         polled
     }
 
-    /// Lets the other side of a veth poll, or not any more.
-    pub(super) fn set_polling(&mut self, name: &InterfaceName, on: bool) -> Result<()> {
-        let unknown = || Error::not_found(format!("the container behind {name} is gone"));
-        let veth = self.veths.get(name).ok_or_else(unknown)?;
-        let (netns, peer) = (veth.netns, veth.peer.clone());
-        self.touch(netns);
-        Netlink::set_polling(self.namespace(netns)?.as_fd(), &peer, on)
+    /// Lets a device in a container poll, or not any more.
+    pub(super) fn set_polling(&mut self, id: Netns, name: &InterfaceName, on: bool) -> Result<()> {
+        self.touch(id);
+        Netlink::set_polling(self.namespace(id)?.as_fd(), name, on)
     }
 
     /// Fills in what was last seen in namespaces that were not read now.

@@ -247,8 +247,8 @@ impl Live {
                 let index = index(name)?;
                 self.dataplane_mut()?.delete_express(index)
             }
-            Step::StartPolling(name) => self.insides.set_polling(name, true),
-            Step::StopPolling(name) => self.insides.set_polling(name, false),
+            Step::StartPolling(_, netns, peer) => self.insides.set_polling(*netns, peer, true),
+            Step::StopPolling(_, netns, peer) => self.insides.set_polling(*netns, peer, false),
             Step::PutBridge(..)
             | Step::DeleteBridge(..)
             | Step::PutVeth(..)
@@ -296,7 +296,8 @@ impl Live {
 impl Kernel for Live {
     async fn observe(&mut self) -> Result<(State, Host)> {
         let express = self.dataplane()?.express()?;
-        let mut view = self.insides.observe(&self.host, !express.is_empty()).await?;
+        let polling = !express.is_empty() || !self.express_wanted().is_empty();
+        let mut view = self.insides.observe(&self.host, polling).await?;
         self.names = view.names;
         self.cards = view.cards;
         view.host.express = self.express_wanted();

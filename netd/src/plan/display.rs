@@ -29,8 +29,8 @@ impl Display for Step {
             Self::PutLocal(address) => write!(f, "register host address {address}"),
             Self::DeleteExpress(name) => write!(f, "take XDP off uplink {name}"),
             Self::PutExpress(name, _) => write!(f, "run XDP on uplink {name}"),
-            Self::StopPolling(name) => write!(f, "switch GRO off behind veth {name}"),
-            Self::StartPolling(name) => write!(f, "switch GRO on behind veth {name}"),
+            Self::StopPolling(name, ..) => write!(f, "switch GRO off behind veth {name}"),
+            Self::StartPolling(name, ..) => write!(f, "switch GRO on behind veth {name}"),
             Self::PutUplink(name, entry) => put_uplink(f, name, entry),
             Self::PutPublished(key, entry) => put_published(f, key, entry),
         }

@@ -76,9 +76,10 @@ impl Model {
                 assert_eq!(deaf, None, "frames from XDP would be lost there");
                 assert_ne!(kernel.express.insert(name.clone(), *mac), Some(*mac), "nothing to do");
             }
-            Step::StopPolling(name) => assert!(kernel.polled.remove(name)),
-            Step::StartPolling(name) => {
-                assert!(kernel.veths.contains_key(name), "{name} does not exist");
+            Step::StopPolling(name, ..) => assert!(kernel.polled.remove(name)),
+            Step::StartPolling(name, netns, peer) => {
+                let veth = kernel.veths.get(name).expect("a veth that exists");
+                assert_eq!((veth.netns, &veth.peer), (*netns, peer));
                 assert!(kernel.polled.insert(name.clone()), "nothing to do");
             }
             Step::PutPublished(key, entry) => self.put_published(*key, entry.clone()),

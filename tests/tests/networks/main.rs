@@ -19,6 +19,7 @@ mod spoofing;
 mod steady;
 mod tables;
 mod uplinks;
+mod xdp;
 
 use netd::spec::name::Mac;
 use netd_tests::{

@@ -17,7 +17,7 @@ impl Server {
         Self::run_tcp(ns, TCP_SERVER, port)
     }
 
-    fn start_udp(ns: &TestNs, port: &str, word: &str) -> Self {
+    pub(super) fn start_udp(ns: &TestNs, port: &str, word: &str) -> Self {
         Self::run(ns, &[UDP_SERVER, port, word], &format!("ss -lunH 'sport = :{port}'"))
     }
 
