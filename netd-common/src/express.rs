@@ -1,51 +1,41 @@
 //! The hot part of what `uplink_in` does, for XDP: whole, plain packets of translated flows, and what
-//! no wire may send. The steps are those of [`pipeline`]; what is not plain is passed on with
-//! packet and tables untouched, so that `uplink_in` finds it as it came.
-
-mod keeping;
+//! no wire may send. The steps are those of [`pipeline`]; what is not plain is passed on as it came,
+//! so that `uplink_in` judges it as if XDP were not there. Only records that are dead may be gone by
+//! then, which `uplink_in` would remove as well.
 
 use crate::abi::Network;
 use crate::flow::masqueraded_flow;
 use crate::nat;
 use crate::packet::Packet;
-use crate::parse::{Fragment, Headers, ICMP, ICMPV6, Parsed, SCTP, TCP, UDP};
+use crate::parse::{Headers, ICMP, ICMPV6, Parsed, TCP, UDP};
 use crate::pipeline;
 use crate::tables::Tables;
-use crate::verdict::Verdict;
-use crate::wire::{
-    ETH_IPV4, ETH_IPV6, EthHdr, Header, IcmpHdr, Ipv4Hdr, Ipv6Hdr, SctpHdr, TcpHdr, UdpHdr,
-};
-pub use keeping::Keeping;
+use crate::verdict::Ruling;
+use crate::wire::{ETH_IPV4, ETH_IPV6, EthHdr, Header, IcmpHdr, Ipv4Hdr, Ipv6Hdr, TcpHdr, UdpHdr};
 
-/// What becomes of a frame that enters by the uplink `ifindex`, whose own Ethernet address is `own`:
-/// `Deliver`, with the headers in `headers`, which were empty; `Drop`, unless the tables declined
-/// something; everything else means that `uplink_in` has to judge.
+/// Judges a frame that enters by the uplink `ifindex`, whose own Ethernet address is `own`, by what
+/// needs no flow. None where [`pipeline::from_uplink`] is to say the rest, by `headers`, which were
+/// empty: its `Deliver` and `Drop` are XDP's own, and nothing else is to be expected.
 #[inline(always)]
-pub fn arriving<P: Packet + ?Sized, T: Tables>(
+pub fn inspect<P: Packet + ?Sized, T: Tables>(
     packet: &P,
-    tables: &mut Keeping<T>,
+    tables: &T,
     ifindex: u32,
     own: &[u8; 6],
     headers: &mut Headers,
-) -> Verdict {
-    let Some(eth) = packet.header::<EthHdr>(0) else { return Verdict::Pass };
+) -> Option<Ruling> {
+    let Some(eth) = packet.header::<EthHdr>(0) else { return Some(Ruling::Pass) };
     if eth.dst != *own || !is_plain(packet, eth.ether_type) {
-        return Verdict::Pass;
+        return Some(Ruling::Pass);
     }
-    if let Err(verdict) =
+    if let Err(ruling) =
         pipeline::inspect_arriving(packet, tables, ifindex, eth.ether_type, false, headers)
     {
-        return verdict;
+        return Some(ruling);
     }
-    let parsed = &headers.parsed;
-    if parsed.hops <= 1 || !fits(tables, parsed) {
-        return Verdict::Pass;
-    }
-    // Said already; here it spares the program what it would do about the others.
-    if parsed.quotes || !matches!(parsed.fragment, Fragment::Whole) {
-        return Verdict::Pass;
-    }
-    pipeline::from_uplink(tables, headers)
+    // An ICMP error would have to answer.
+    let too_far = headers.parsed.hops <= 1 || !fits(tables, &headers.parsed);
+    if too_far { Some(Ruling::Pass) } else { None }
 }
 
 /// IP without options or extension headers, not a fragment, and a transport header that can be read
@@ -67,13 +57,12 @@ fn is_plain<P: Packet + ?Sized>(packet: &P, ether_type: [u8; 2]) -> bool {
     }
 }
 
-/// TCP, UDP, SCTP or an echo at offset `l4`.
+/// TCP, UDP or an echo at offset `l4`.
 #[inline(always)]
 fn carries<P: Packet + ?Sized>(packet: &P, protocol: u8, icmp: u8, l4: usize) -> bool {
     match protocol {
         TCP => packet.header::<TcpHdr>(l4).is_some(),
         UDP => packet.header::<UdpHdr>(l4).is_some(),
-        SCTP => packet.header::<SctpHdr>(l4).is_some(),
         _ if protocol == icmp => {
             packet.header::<IcmpHdr>(l4).is_some_and(|icmp| matches!(icmp.kind, 0 | 8 | 128 | 129))
         }

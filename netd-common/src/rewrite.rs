@@ -119,6 +119,7 @@ fn reply<P: PacketLength + ?Sized>(
 }
 
 /// Leads a packet into a container, its checksums complete.
+#[inline(always)]
 pub fn deliver<P: PacketMut + ?Sized>(
     packet: &mut P,
     headers: &Headers,
@@ -148,6 +149,7 @@ pub fn hop<P: PacketMut + ?Sized>(packet: &mut P, parsed: &Parsed) -> Option<()>
 }
 
 /// Gives a packet its new ends.
+#[inline(always)]
 pub fn translate<P: PacketMut + ?Sized>(
     packet: &mut P,
     headers: &Headers,
@@ -186,6 +188,7 @@ pub const fn mss_words(parsed: &Parsed, mss: u16) -> ([u8; 2], [u8; 2]) {
     (old.to_be_bytes(), new.to_be_bytes())
 }
 
+#[inline(always)]
 fn replace<P: PacketMut + ?Sized>(
     packet: &mut P,
     parsed: &Parsed,

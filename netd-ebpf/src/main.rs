@@ -124,7 +124,7 @@ fn inspect_arriving(skb: &Skb, tables: &Maps, headers: &mut Headers) -> Option<R
 }
 
 #[inline(never)]
-fn from_uplink(tables: &mut Maps, headers: &Headers, orders: &mut Orders) -> Ruling {
+pub(crate) fn from_uplink(tables: &mut Maps, headers: &Headers, orders: &mut Orders) -> Ruling {
     pipeline::from_uplink(tables, headers, orders)
 }
 

@@ -1,9 +1,10 @@
-//! XDP on uplinks whose driver has it: the hot part of `uplink_in`, which decides about everything
-//! that is passed.
+//! XDP on uplinks whose driver has it: the hot part of `uplink_in`, which judges everything that is
+//! passed.
 
 use crate::{
     ctx::xdp::Frame,
-    maps::{self, Maps},
+    from_uplink,
+    maps::{self, Maps, Scratch},
 };
 use aya_ebpf::{
     bindings::xdp_action::{XDP_DROP, XDP_PASS},
@@ -11,41 +12,63 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use netd_common::{
-    express::{self, Keeping},
-    parse::Headers,
+    express,
+    parse::{Fragment, Headers, Parsed, SCTP},
     rewrite,
-    verdict::{DropReason, Path, Verdict},
+    verdict::{Delivery, DropReason, Path, Ruling},
+    wire::{EthHdr, Header, Ipv4Hdr, Ipv6Hdr},
 };
 
 /// XDP, native, on uplinks.
 #[xdp(frags)]
 pub fn uplink_xdp(ctx: XdpContext) -> u32 {
     let mut frame = Frame::new(&ctx);
-    let ifindex = frame.ifindex();
-    // An uplink without an entry is none that this program is to act on.
-    let (Some(own), Some(headers)) = (maps::own_mac(ifindex), maps::scratch()) else {
-        return XDP_PASS;
+    let Some(Scratch { headers, orders, .. }) = maps::scratch() else { return XDP_PASS };
+    headers.parsed = Parsed::EMPTY;
+    let ruling = match inspect(&frame, headers) {
+        None => from_uplink(&mut Maps::new(), headers, orders),
+        Some(ruling) => ruling,
     };
-    let mut maps = Maps::new();
-    let mut tables = Keeping::new(&mut maps);
-    let verdict = express::arriving(&frame, &mut tables, ifindex, own, headers);
-    act(&mut frame, headers, verdict, tables.declined())
-}
-
-/// What could not be opened because a removal was declined is for `uplink_in` to open or refuse.
-#[inline(always)]
-fn act(frame: &mut Frame, headers: &Headers, verdict: Verdict, declined: bool) -> u32 {
-    match verdict {
-        Verdict::Deliver(delivery) => {
-            maps::count(Path::Xdp);
-            match rewrite::deliver(frame, headers, &delivery) {
-                Some(()) => frame.redirect(delivery.ifindex),
-                None => refuse(frame.ifindex(), DropReason::EditFailed),
-            }
-        }
-        Verdict::Drop(reason) if !declined => refuse(frame.ifindex(), reason),
+    match ruling {
+        Ruling::Deliver => deliver(&mut frame, headers, &orders.delivery),
+        Ruling::Drop(reason) => refuse(frame.ifindex(), reason),
         _ => XDP_PASS,
     }
+}
+
+#[inline(never)]
+fn inspect(frame: &Frame, headers: &mut Headers) -> Option<Ruling> {
+    let ifindex = frame.ifindex();
+    // An uplink without an entry is none that this program is to act on.
+    let Some(own) = maps::own_mac(ifindex) else { return Some(Ruling::Pass) };
+    express::inspect(frame, &Maps::new(), ifindex, own, headers)
+}
+
+#[inline(always)]
+fn deliver(frame: &mut Frame, headers: &Headers, delivery: &Delivery) -> u32 {
+    maps::count(Path::Xdp);
+    match edit(frame, &headers.parsed, delivery) {
+        Some(()) => frame.redirect(delivery.ifindex),
+        None => refuse(frame.ifindex(), DropReason::EditFailed),
+    }
+}
+
+/// The headers again, with offsets that the verifier can follow: only plain packets get here.
+#[inline(never)]
+fn edit(frame: &mut Frame, parsed: &Parsed, delivery: &Delivery) -> Option<()> {
+    if parsed.protocol == SCTP {
+        return None;
+    }
+    let ip = if parsed.is_v4() { Ipv4Hdr::LEN } else { Ipv6Hdr::LEN };
+    let parsed = Parsed {
+        l3: EthHdr::LEN as u16,
+        l4: (EthHdr::LEN + ip) as u16,
+        fragment: Fragment::Whole,
+        quotes: false,
+        mss_at: 0,
+        ..*parsed
+    };
+    rewrite::deliver(frame, &Headers { parsed, quoted: Parsed::EMPTY }, delivery)
 }
 
 #[inline(always)]

@@ -61,9 +61,8 @@ impl XdpProgram {
     /// # Errors
     /// Where the kernel refuses it.
     pub fn attach(ns: &TestNs, device: &str) -> Result<Self> {
-        let mut ebpf = Ebpf::load(&compile("xdp", XDP_PASS)?)?;
+        let mut ebpf = load_xdp(XDP_PASS)?;
         let program: &mut Xdp = ebpf.program_mut("verdict").context("no program")?.try_into()?;
-        program.load()?;
         ns.namespace().run(|| program.attach(device, XdpMode::Driver))??;
         Ok(Self(ebpf))
     }
@@ -73,6 +72,17 @@ impl XdpProgram {
     pub fn program(&self) -> &Xdp {
         self.0.program("verdict").unwrap().try_into().unwrap()
     }
+}
+
+/// Loads an XDP program called `verdict` that answers that to every frame.
+///
+/// # Errors
+/// Where the kernel refuses it.
+pub fn load_xdp(verdict: i32) -> Result<Ebpf> {
+    let mut ebpf = Ebpf::load(&compile("xdp", verdict)?)?;
+    let program: &mut Xdp = ebpf.program_mut("verdict").context("no program")?.try_into()?;
+    program.load()?;
+    Ok(ebpf)
 }
 
 const XDP_PASS: i32 = 2;

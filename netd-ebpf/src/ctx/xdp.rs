@@ -55,9 +55,6 @@ impl Packet for Frame<'_> {
     #[inline(always)]
     fn header<H: Header>(&self, offset: usize) -> Option<H> {
         let (start, end) = (self.ctx.data(), self.ctx.data_end());
-        if offset > FARTHEST {
-            return None;
-        }
         let at = start + offset;
         if at + size_of::<H>() > end {
             return None;
@@ -91,9 +88,6 @@ impl PacketMut for Frame<'_> {
     #[inline(always)]
     fn set_header<H: Header>(&mut self, offset: usize, header: H) -> Option<()> {
         let (start, end) = (self.ctx.data(), self.ctx.data_end());
-        if offset > FARTHEST {
-            return None;
-        }
         let at = start + offset;
         if at + size_of::<H>() > end {
             return None;
@@ -109,6 +103,3 @@ impl PacketMut for Frame<'_> {
         Some(())
     }
 }
-
-/// No header that is edited lies farther from a packet's start. The verifier has to know.
-const FARTHEST: usize = 127;
