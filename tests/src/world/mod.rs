@@ -23,6 +23,8 @@ use std::{
 
 /// Interface index of the uplink.
 pub const UPLINK: u32 = 120;
+/// Largest packet that it takes, in bytes.
+pub const UPLINK_MTU: u16 = 1_500;
 /// Its IPv4 and IPv6 address.
 pub const HOST4: &str = "198.51.100.2";
 /// Its IPv6 address.

@@ -1,6 +1,6 @@
 //! The world as the tables that the packet logic asks.
 
-use super::{BROADCAST, HOST4, HOST6, ROUTERS, UNREACHABLE, UPLINK, World, ip};
+use super::{BROADCAST, HOST4, HOST6, ROUTERS, UNREACHABLE, UPLINK, UPLINK_MTU, World, ip};
 use netd_common::{
     abi::{
         Config, Device, Endpoint, EndpointKey, Flow, FlowKey, FragmentEntry, FragmentKey,
@@ -79,7 +79,7 @@ impl Tables for World {
         let to = query.destination;
         let is = |text: &str| to == Address::from(ip(text));
         let nobody = is(UNREACHABLE.0) || is(UNREACHABLE.1);
-        if nobody || is(HOST4) || is(HOST6) || is(BROADCAST) {
+        if nobody || is(HOST4) || is(HOST6) || is(BROADCAST) || query.length > UPLINK_MTU {
             return Route::Stack;
         }
         let on_link = match IpAddr::from(to) {
