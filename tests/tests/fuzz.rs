@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it can't go on")]
 
-use netd_common::verdict::DropReason;
+use netd_common::verdict::{DropReason, Path};
 use netd_tests::{
     fuzz::{self, Limit, Report, Sides},
     ns::is_root,
@@ -32,10 +32,15 @@ fn five_million_random_packets_end_alike_on_bytes_and_in_the_kernel() {
         .filter(|reason| !OUTSIDE.contains(reason) && !report.reached.contains_key(&Some(**reason)))
         .collect();
     assert!(missing.is_empty(), "no random packet was dropped for {missing:?}");
+    let unused: Vec<_> =
+        report.paths.iter().filter(|(path, count)| **path != Path::Xdp && **count == 0).collect();
+    assert!(unused.is_empty(), "no random packet went by {unused:?}");
 }
 
-/// A table that is full, and an edit that fails: what `packets` never brings about.
-const OUTSIDE: [DropReason; 2] = [DropReason::TableFull, DropReason::EditFailed];
+/// What random packets hardly ever bring about: a full table, every port of a search taken, an edit
+/// that fails.
+const OUTSIDE: [DropReason; 3] =
+    [DropReason::TableFull, DropReason::PortsExhausted, DropReason::EditFailed];
 
 #[test]
 fn what_goes_on_has_right_checksums() {

@@ -42,6 +42,9 @@ fn main() -> Result<()> {
     for (reason, count) in &report.reached {
         println!("{count:>12} {}", reason.map_or("went on", DropReason::word));
     }
+    for (path, count) in &report.paths {
+        println!("{count:>12} by the way {}", path.word());
+    }
     for difference in &report.passing {
         println!("did not come again on the same packets: {difference}");
     }

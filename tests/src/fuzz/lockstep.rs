@@ -7,7 +7,7 @@ use crate::{
     world::World,
 };
 use anyhow::Result;
-use netd_common::verdict::{DropReason, Verdict};
+use netd_common::verdict::{DropReason, Path, Verdict};
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -117,6 +117,14 @@ impl Pair {
             return Ok(Err(format!("the kernel counts {drops:?}, on bytes it is {wanted:?}")));
         }
         Ok(Ok(()))
+    }
+
+    /// Packets by the way that they took, since the beginning; nothing where only bytes are asked.
+    ///
+    /// # Errors
+    /// Where the map can't be read.
+    pub(super) fn paths(&mut self) -> Result<BTreeMap<Path, u64>> {
+        self.kernel.as_mut().map_or_else(|| Ok(BTreeMap::new()), Kernel::paths)
     }
 
     /// Runs a whole sequence from these tables; a text says where the sides differ, and the number

@@ -24,7 +24,7 @@ pub use lockstep::Pair;
 pub use packets::Step;
 
 use anyhow::{Context, Result};
-use netd_common::verdict::DropReason;
+use netd_common::verdict::{DropReason, Path};
 use std::{collections::BTreeMap, fs, path::PathBuf, thread, time::Duration};
 use work::Shared;
 
@@ -56,6 +56,8 @@ pub struct Report {
     pub passing: Vec<String>,
     /// Dropped packets by reason, and under none those that went on.
     pub reached: BTreeMap<Option<DropReason>, u64>,
+    /// Packets by the way that they took through the programs.
+    pub paths: BTreeMap<Path, u64>,
     /// A sequence in which they differ for good, and its file.
     pub found: Option<(Crash, PathBuf)>,
 }

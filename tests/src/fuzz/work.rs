@@ -12,7 +12,7 @@ use super::{
 };
 use crate::world::World;
 use anyhow::Result;
-use netd_common::verdict::DropReason;
+use netd_common::verdict::{DropReason, Path};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -67,6 +67,13 @@ impl Shared {
         }
     }
 
+    fn count_paths(&self, paths: BTreeMap<Path, u64>) {
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        for (path, count) in paths {
+            *report.paths.entry(path).or_insert(0) += count;
+        }
+    }
+
     fn note_passing(&self, difference: String) {
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         report.passing.push(difference);
@@ -92,6 +99,7 @@ fn rounds(seed: u64, shared: &Shared) -> Result<Option<Crash>> {
         let mut world = tables::world(&mut random);
         for _ in 0..BATCHES {
             if shared.is_over() {
+                shared.count_paths(pair.paths()?);
                 return Ok(None);
             }
             let mut steps = Vec::with_capacity(BATCH);

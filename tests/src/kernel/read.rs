@@ -8,11 +8,11 @@ use crate::world::World;
 use anyhow::{Context, Result, bail};
 use aya::{
     Ebpf, Pod,
-    maps::{Array, HashMap, PerCpuHashMap},
+    maps::{Array, HashMap, PerCpuArray, PerCpuHashMap},
 };
 use netd_common::{
     abi::{DropKey, Flow, FlowKey, FragmentEntry, FragmentKey, Usage, maps},
-    verdict::DropReason,
+    verdict::{DropReason, Path},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,6 +130,16 @@ impl Kernel {
             all.insert((reason, key.ifindex), counts.iter().sum());
         }
         Ok(all)
+    }
+
+    /// Packets by the way that they took, since the programs were loaded.
+    ///
+    /// # Errors
+    /// Where the map can't be read.
+    pub fn paths(&mut self) -> Result<BTreeMap<Path, u64>> {
+        let paths: PerCpuArray<_, u64> = map(&mut self.ebpf, maps::PATHS)?.try_into()?;
+        let count = |path: Path| Ok((path, paths.get(&(path as u32), 0)?.iter().sum()));
+        Path::ALL.into_iter().map(count).collect()
     }
 
     /// Why the one packet since the maps were filled was dropped at `ifindex`, where it was.
