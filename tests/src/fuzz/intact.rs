@@ -115,10 +115,10 @@ impl Open<'_> {
         match self.protocol {
             6 if body.len() >= 20 => Some(self.covers(body)),
             17 if body.len() >= 8 => {
-                let v4 = self.addresses.len() == 8;
+                // Over IPv6, too: those of tunnels have none (RFC 6935).
                 let none = body[6..8] == [0; 2];
                 let length = usize::from(u16::from_be_bytes([body[4], body[5]]));
-                if none && v4 || length != body.len() { None } else { Some(self.covers(body)) }
+                if none || length != body.len() { None } else { Some(self.covers(body)) }
             }
             1 if body.len() >= 8 => Some(add(0, body) == 0xffff),
             58 if body.len() >= 8 => Some(self.covers(body)),
