@@ -197,12 +197,15 @@ fn replace<P: PacketMut + ?Sized>(
 ) -> Option<()> {
     let edit = Edit::new(parsed, side);
     let (old, new) = (edit.old_address.words(), end.address.words());
-    if let Some(at) = edit.ip_check_at {
-        let Bytes(check) = packet.header::<Bytes<2>>(at)?;
-        packet.set_header(at, Bytes(checksum::replace(check, &old[3..], &new[3..])))?;
-        packet.set_header(edit.address_at, Bytes(end.address.v4_bytes()))?;
-    } else {
-        packet.set_header(edit.address_at, Bytes(end.address.v6_bytes()))?;
+    // What stays leaves the checksums as they are, also in the form that arithmetic never gives.
+    if old != new {
+        if let Some(at) = edit.ip_check_at {
+            let Bytes(check) = packet.header::<Bytes<2>>(at)?;
+            packet.set_header(at, Bytes(checksum::replace(check, &old[3..], &new[3..])))?;
+            packet.set_header(edit.address_at, Bytes(end.address.v4_bytes()))?;
+        } else {
+            packet.set_header(edit.address_at, Bytes(end.address.v6_bytes()))?;
+        }
     }
     if parsed.protocol == SCTP {
         return if edit.has_port { sctp_port(packet, parsed, &edit, end.port) } else { Some(()) };
@@ -217,7 +220,6 @@ fn replace<P: PacketMut + ?Sized>(
     if edit.optional_check && check == [0; 2] {
         return Some(());
     }
-    // What stays leaves the checksum as it is, also in the form that arithmetic never gives.
     if edit.covers_addresses && old != new {
         check = checksum::replace(check, &old, &new);
     }

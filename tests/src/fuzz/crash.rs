@@ -218,7 +218,7 @@ mod tests {
             let step = Step { hook: Hook::UplinkOut(111), packet: vec![0, 1, 0xff] };
             let crash = Crash { note: "some\nnote\n".into(), world, steps: vec![step] };
             let back = Crash::from_text(&crash.to_text()).unwrap();
-            assert_eq!((back.note, back.world), (crash.note, crash.world));
+            assert!(back.note == crash.note && back.world == crash.world, "{}", crash.to_text());
             assert_eq!(back.steps[0].packet, crash.steps[0].packet);
         }
     }

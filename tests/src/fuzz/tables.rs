@@ -130,6 +130,7 @@ fn network(world: &mut World, random: &mut Random, number: u32) {
 
 fn uplink(world: &mut World, random: &mut Random) {
     let Some(uplink) = world.uplinks.get_mut(&UPLINK) else { return };
+    uplink.mtu = random.pick(&[1_500, 1_500, 1_280, 576, 0]);
     if random.chance(5) {
         uplink.ipv4 = Address::UNSPECIFIED;
     }

@@ -72,11 +72,13 @@ words! {
         };
 }
 
-/// What has fields; those that are always zero are left out.
+/// What has fields; those after the semicolon are always zero and left out.
 macro_rules! structs {
-    ($($t:ident { $($field:ident),* $(,)? })*) => {$(
+    ($($t:ident { $($field:ident),* $(; $($zero:ident),*)? })*) => {$(
         impl Text for $t {
             fn put(&self, path: &str, line: &mut String) {
+                // Complete, or it does not compile.
+                let Self { $($field: _,)* $($($zero: _,)*)? } = self;
                 $(self.$field.put(&joined(path, stringify!($field)), line);)*
             }
             fn take(path: &str, fields: &mut Fields) -> Result<Self> {
@@ -91,25 +93,23 @@ structs! {
     Config { host_cookie, unreplied_share, established_share, timeouts }
     Timeouts {
         tcp_established, tcp_transitory, tcp_reset, udp_one_way, udp_query, udp, icmp,
-        sctp_opening, sctp, fragment, window,
+        sctp_opening, sctp, fragment, window; pad
     }
-    Device { network, container, slot, flags, ipv4, ipv6, mac }
-    Endpoint { ifindex, container, slot, mac }
-    Network {
-        bridge, flags, gateway4, gateway6, link_local, mac, mtu, host4, host6, mss,
-    }
-    Uplink { ipv4, ipv6, header, flags }
-    Published { address, network, container, slot, port, first, clients }
-    PublishedKey { address, port, protocol }
-    FlowKey { remote, local, remote_port, local_port, protocol, kind }
+    Device { network, container, slot, flags, ipv4, ipv6, mac; pad }
+    Endpoint { ifindex, container, slot, mac; pad }
+    Network { bridge, flags, gateway4, gateway6, link_local, mac, mtu, host4, host6, mss }
+    Uplink { ipv4, ipv6, header, flags, mtu }
+    Published { address, network, container, slot, port, first, clients; pad }
+    PublishedKey { address, port, protocol; pad, rest }
+    FlowKey { remote, local, remote_port, local_port, protocol, kind; pad }
     Flow {
         last_seen, peer, client, opener, answerer, ifindex, slot, generation, network, peer_port,
-        client_port, mac, gateway_mac, mtu, state, scales,
+        client_port, mac, gateway_mac, mtu, state, scales; pad, rest
     }
     Window { next, end }
-    Usage { window, opened, answered, established }
-    FragmentKey { source, destination, id, protocol, hook }
-    FragmentEntry { flow, seen, direction }
+    Usage { window, opened, answered, established; pad }
+    FragmentKey { source, destination, id, protocol, hook; pad }
+    FragmentEntry { flow, seen, direction; pad }
 }
 
 impl Text for () {
