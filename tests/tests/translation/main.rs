@@ -1,0 +1,15 @@
+//! Translation: the same cases through netd and through the kernel's own NAT, real programs, and
+//! attacks. `docs/nat.md` lists where netd differs on purpose.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper that fails ends the test that uses it"
+)]
+
+mod kernel_nat;
+mod oracle;
+mod outgoing;
+mod site;
+mod station;
+mod wire;

@@ -1,0 +1,280 @@
+//! The same little world twice: once with netd on the host, once with the kernel's own NAT.
+//!
+//! ```text
+//! remote --- neighbour (a router) --- host --- network web:   one, two
+//!                                          \-- network other: other
+//! ```
+
+use crate::{
+    kernel_nat,
+    station::{RAW, Station},
+};
+use anyhow::{Context, Result};
+use netd::kernel::netns::Namespace;
+use netd_tests::host::{self, TestHost};
+use std::{
+    fmt,
+    net::{IpAddr, TcpStream, UdpSocket},
+    process::{Command, Output},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+};
+
+/// A world.
+pub(crate) struct Site {
+    /// What translates there.
+    pub(crate) name: &'static str,
+    pub(crate) lan: TestHost,
+    containers: [Namespace; 3],
+}
+
+/// Somebody in a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    Host,
+    Neighbour,
+    Remote,
+    /// A container of the network web; every published port is its own.
+    One,
+    /// Another one there.
+    Two,
+    /// The container of the network other.
+    Other,
+}
+
+/// The version of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+pub(crate) use Family::{V4, V6};
+pub(crate) use Who::{Host, Neighbour, One, Other, Remote, Two};
+
+/// The networks: name, bridge, subnets and gateways.
+pub(crate) const NETWORKS: [(&str, &str, [&str; 2], [&str; 2]); 2] = [
+    ("web", "br-web", ["172.30.0.0/24", "fd30::/64"], ["172.30.0.1", "fd30::1"]),
+    ("other", "br-other", ["172.31.0.0/24", "fd31::/64"], ["172.31.0.1", "fd31::1"]),
+];
+/// The containers: name, network and addresses.
+pub(crate) const CONTAINERS: [(&str, usize, [&str; 2]); 3] = [
+    ("one", 0, ["172.30.0.11", "fd30::11"]),
+    ("two", 0, ["172.30.0.12", "fd30::12"]),
+    ("other", 1, ["172.31.0.11", "fd31::11"]),
+];
+/// Addresses of the remote machine's that are reached by a link of 1280 bytes.
+pub(crate) const NARROW: [&str; 2] = ["203.0.113.10", "2001:db8:9::10"];
+/// Published for UDP and TCP: the first host port and the first container port of `COUNT` each.
+pub(crate) const PUBLISHED: (u16, u16) = (8000, 9000);
+/// As [`PUBLISHED`]; the container's ports are a station's.
+pub(crate) const PUBLISHED_RAW: (u16, u16) = (8500, RAW.0 + 500);
+/// How many of each.
+pub(crate) const COUNT: u16 = 24;
+
+impl Site {
+    pub(crate) fn ns(&self, who: Who) -> &Namespace {
+        match who {
+            Host => self.lan.host.namespace(),
+            Neighbour => self.lan.neighbour.namespace(),
+            Remote => self.lan.remote.namespace(),
+            One => &self.containers[0],
+            Two => &self.containers[1],
+            Other => &self.containers[2],
+        }
+    }
+
+    pub(crate) fn station(&self, who: Who) -> Result<Station> {
+        Station::new(self.ns(who))
+    }
+
+    /// A command there, as a shell would have it; its output, whatever comes of it.
+    pub(crate) fn shell(&self, who: Who, command: &str) -> Result<Output> {
+        Ok(self.ns(who).run(|| Command::new("sh").args(["-c", command]).output())??)
+    }
+
+    /// A UDP socket there, bound to that port of every address of the family; 0 is any.
+    pub(crate) fn udp(&self, who: Who, family: Family, port: u16) -> Result<UdpSocket> {
+        let socket = self.ns(who).run(|| UdpSocket::bind((family.any(), port)))??;
+        socket.set_read_timeout(Some(crate::station::PATIENCE))?;
+        Ok(socket)
+    }
+
+    /// A listening TCP socket there.
+    pub(crate) fn listen(
+        &self,
+        who: Who,
+        family: Family,
+        port: u16,
+    ) -> Result<std::net::TcpListener> {
+        Ok(self.ns(who).run(|| std::net::TcpListener::bind((family.any(), port)))??)
+    }
+
+    /// A TCP connection from there, from that port.
+    pub(crate) fn connect(&self, who: Who, port: u16, to: (IpAddr, u16)) -> Result<TcpStream> {
+        let family = if to.0.is_ipv4() { V4 } else { V6 };
+        self.ns(who).run(|| {
+            let domain = socket2::Domain::for_address(to.into());
+            let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+            socket.set_reuse_address(true)?;
+            socket.bind(&std::net::SocketAddr::from((family.any(), port)).into())?;
+            socket.connect_timeout(
+                &std::net::SocketAddr::from(to).into(),
+                crate::station::PATIENCE,
+            )?;
+            let stream = TcpStream::from(socket);
+            stream.set_read_timeout(Some(crate::station::PATIENCE))?;
+            Ok(stream)
+        })?
+    }
+
+    fn netd() -> Result<Self> {
+        let lan = TestHost::without_agent()?;
+        narrow(&lan)?;
+        lan.start_agent()?;
+        for (name, bridge, subnets, _) in NETWORKS {
+            let bridge = format!("com.docker.network.bridge.name={bridge}");
+            let options = ["--subnet", subnets[0], "--subnet", subnets[1], "-o", &bridge, name];
+            lan.ok(&[&["network", "create", "--ipv6"][..], &options].concat())?;
+        }
+        let containers = CONTAINERS.map(|(name, network, [v4, v6])| {
+            let network = format!("{},ip={v4},ip6={v6}", NETWORKS[network].0);
+            let ports = if name == "one" { published() } else { Vec::new() };
+            let mut options = vec!["--network", &network];
+            options.extend(ports.iter().flat_map(|port| ["-p", port]));
+            lan.run(name, &options, &["sleep", "infinity"])?;
+            let pid = lan.ok(&["inspect", name, "--format", "{{.State.Pid}}"])?;
+            Ok(Namespace::of_pid(pid.parse()?)?)
+        });
+        Self::complete("netd", lan, containers)
+    }
+
+    fn kernel() -> Result<Self> {
+        let lan = TestHost::without_agent()?;
+        narrow(&lan)?;
+        let containers = CONTAINERS.map(|_| kernel_nat::container());
+        let new = Self::complete("the kernel's NAT", lan, containers)?;
+        kernel_nat::set_up(&new)?;
+        Ok(new)
+    }
+
+    fn complete(
+        name: &'static str,
+        lan: TestHost,
+        [one, two, other]: [Result<Namespace>; 3],
+    ) -> Result<Self> {
+        let new = Self { name, lan, containers: [one?, two?, other?] };
+        for who in [Remote, Neighbour, One, Two, Other] {
+            let (first, last) = RAW;
+            let quiet = format!("meta l4proto {{ tcp, udp, sctp }} th dport {first}-{last} drop");
+            let hook = "type filter hook input priority 0";
+            let table = format!("table inet quiet {{\nchain input {{\n{hook}\n{quiet}\n}}\n}}");
+            new.must(who, &format!("nft '{table}'"))?;
+        }
+        // As many ICMP errors as the cases want, at once.
+        let unlimited = "sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv4.icmp_msgs_per_sec=100000 \
+            net.ipv4.icmp_msgs_burst=10000 net.ipv6.icmp.ratelimit=0";
+        for who in [Host, Neighbour, Remote, One, Two, Other] {
+            // Some are of the first namespace only.
+            new.shell(who, unlimited)?;
+        }
+        Ok(new)
+    }
+
+    /// As [`Site::shell`]; it has to succeed.
+    pub(crate) fn must(&self, who: Who, command: &str) -> Result<String> {
+        let output = self.shell(who, command)?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "`{command}`: {}", errors.trim());
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+}
+
+/// Every publication of the container one: UDP and TCP, by every address.
+pub(crate) fn publications() -> Vec<(&'static str, u16, u16)> {
+    let both = [PUBLISHED, PUBLISHED_RAW];
+    let all = both.iter().flat_map(|(host, inner)| (0..COUNT).map(move |n| (host + n, inner + n)));
+    all.flat_map(|(host, inner)| ["tcp", "udp"].map(|word| (word, host, inner))).collect()
+}
+
+fn published() -> Vec<String> {
+    publications().iter().map(|(word, host, inner)| format!("{host}:{inner}/{word}")).collect()
+}
+
+fn narrow(lan: &TestHost) -> Result<()> {
+    lan.remote.run(&format!("ip address add {}/24 dev eth0", NARROW[0]))?;
+    lan.remote.run(&format!("ip address add {}/64 dev eth0 nodad preferred_lft 0", NARROW[1]))?;
+    lan.neighbour.run(&format!("ip route add {} dev eth1 mtu lock 1280", NARROW[0]))?;
+    lan.neighbour.run(&format!("ip route add {} dev eth1 mtu lock 1280", NARROW[1]))?;
+    Ok(())
+}
+
+impl Family {
+    pub(crate) fn any(self) -> IpAddr {
+        self.of(["0.0.0.0", "::"])
+    }
+
+    fn of(self, pair: [&str; 2]) -> IpAddr {
+        pair[self as usize].parse().unwrap()
+    }
+
+    /// Somebody's address.
+    pub(crate) fn at(self, who: Who) -> IpAddr {
+        let both = |(v4, v6)| [v4, v6];
+        self.of(match who {
+            Host => both(host::HOST),
+            Neighbour => both(host::NEIGHBOUR),
+            Remote => both(host::REMOTE),
+            One => CONTAINERS[0].2,
+            Two => CONTAINERS[1].2,
+            Other => CONTAINERS[2].2,
+        })
+    }
+
+    /// The remote machine's address behind the narrow link.
+    pub(crate) fn narrow(self) -> IpAddr {
+        self.of(NARROW)
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == V4 { "IPv4" } else { "IPv6" })
+    }
+}
+
+/// Both worlds.
+pub(crate) struct Pair {
+    pub(crate) netd: Site,
+    pub(crate) kernel: Site,
+}
+
+/// Both worlds, made by the first test that asks, used by one after the other, and gone with the
+/// last: a test that waits for its turn keeps them.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<Pair>>);
+
+impl Shared {
+    pub(crate) fn get() -> Self {
+        static WORLDS: Mutex<Weak<Mutex<Pair>>> = Mutex::new(Weak::new());
+        let mut worlds = WORLDS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pair) = worlds.upgrade() {
+            return Self(pair);
+        }
+        let new = || -> Result<Pair> {
+            let netd = Site::netd().context("the world with netd")?;
+            Ok(Pair { netd, kernel: Site::kernel().context("the world with the kernel's NAT")? })
+        };
+        // What failed once fails again: the tests that follow need not try.
+        static FAILED: OnceLock<String> = OnceLock::new();
+        let failed = FAILED.get().map(|error| Err(anyhow::anyhow!("{error}")));
+        let pair = failed.unwrap_or_else(new);
+        let pair = pair.map_err(|error| FAILED.get_or_init(|| format!("{error:#}")).clone());
+        let pair = Arc::new(Mutex::new(pair.unwrap_or_else(|error| panic!("{error}"))));
+        *worlds = Arc::downgrade(&pair);
+        Self(pair)
+    }
+
+    pub(crate) fn turn(&self) -> MutexGuard<'_, Pair> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
