@@ -88,3 +88,16 @@ fn rules() -> String {
          chain postrouting {{ type nat hook postrouting priority 100;\n{itself}}}\n}}\n"
     )
 }
+
+/// A command that publishes a container's UDP port, and nobody else's by that number.
+pub(crate) fn publication(container: &str, host: u16, inner: u16) -> String {
+    let named = CONTAINERS.iter().find(|(name, ..)| *name == container);
+    let [v4, v6] = named.map_or_else(Default::default, |(.., addresses)| *addresses);
+    let to = format!("fib daddr type local udp dport {host} dnat");
+    format!(
+        "nft 'table inet later\ndelete table inet later\ntable inet later {{\nchain in {{\n\
+         type nat hook prerouting priority -101\n\
+         meta nfproto ipv4 {to} ip to {v4}:{inner}\n\
+         meta nfproto ipv6 {to} ip6 to [{v6}]:{inner}\n}}\n}}'"
+    )
+}

@@ -7,6 +7,7 @@
     reason = "a helper that fails ends the test that uses it"
 )]
 
+mod incoming;
 mod kernel_nat;
 mod oracle;
 mod outgoing;

@@ -21,8 +21,8 @@ use std::{
 
 /// A world.
 pub(crate) struct Site {
-    /// What translates there.
-    pub(crate) name: &'static str,
+    /// netd translates there, not the kernel's NAT.
+    pub(crate) netd: bool,
     pub(crate) lan: TestHost,
     containers: [Namespace; 3],
 }
@@ -145,24 +145,24 @@ impl Site {
             let pid = lan.ok(&["inspect", name, "--format", "{{.State.Pid}}"])?;
             Ok(Namespace::of_pid(pid.parse()?)?)
         });
-        Self::complete("netd", lan, containers)
+        Self::complete(true, lan, containers)
     }
 
     fn kernel() -> Result<Self> {
         let lan = TestHost::without_agent()?;
         narrow(&lan)?;
         let containers = CONTAINERS.map(|_| kernel_nat::container());
-        let new = Self::complete("the kernel's NAT", lan, containers)?;
+        let new = Self::complete(false, lan, containers)?;
         kernel_nat::set_up(&new)?;
         Ok(new)
     }
 
     fn complete(
-        name: &'static str,
+        netd: bool,
         lan: TestHost,
         [one, two, other]: [Result<Namespace>; 3],
     ) -> Result<Self> {
-        let new = Self { name, lan, containers: [one?, two?, other?] };
+        let new = Self { netd, lan, containers: [one?, two?, other?] };
         for who in [Remote, Neighbour, One, Two, Other] {
             let (first, last) = RAW;
             let quiet = format!("meta l4proto {{ tcp, udp, sctp }} th dport {first}-{last} drop");
@@ -178,6 +178,32 @@ impl Site {
             new.shell(who, unlimited)?;
         }
         Ok(new)
+    }
+
+    /// Publishes a UDP port of `container`; it may be one of `before`'s, which loses it.
+    pub(crate) fn publish(
+        &self,
+        container: &str,
+        before: &str,
+        host: u16,
+        inner: u16,
+    ) -> Result<()> {
+        if self.netd {
+            let port = format!("{host}:{inner}/udp");
+            // Nobody has it the first time.
+            self.lan.netctl(&["unpublish", before, &port])?;
+            return self.lan.ok(&["publish", container, &port]).map(drop);
+        }
+        self.must(Host, &kernel_nat::publication(container, host, inner)).map(drop)
+    }
+
+    /// Takes it back.
+    pub(crate) fn unpublish(&self, container: &str, host: u16, inner: u16) -> Result<()> {
+        if self.netd {
+            let port = format!("{host}:{inner}/udp");
+            return self.lan.ok(&["unpublish", container, &port]).map(drop);
+        }
+        self.must(Host, "nft delete table inet later").map(drop)
     }
 
     /// As [`Site::shell`]; it has to succeed.
