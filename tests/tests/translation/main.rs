@@ -7,6 +7,10 @@
     reason = "a helper that fails ends the test that uses it"
 )]
 
+mod corners;
+mod errors;
+mod hairpin;
+mod handshake;
 mod incoming;
 mod kernel_nat;
 mod oracle;

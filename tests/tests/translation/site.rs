@@ -7,7 +7,7 @@
 
 use crate::{
     kernel_nat,
-    station::{RAW, Station},
+    station::{PATIENCE, RAW, Station},
 };
 use anyhow::{Context, Result};
 use netd::kernel::netns::Namespace;
@@ -64,6 +64,8 @@ pub(crate) const CONTAINERS: [(&str, usize, [&str; 2]); 3] = [
 ];
 /// Addresses of the remote machine's that are reached by a link of 1280 bytes.
 pub(crate) const NARROW: [&str; 2] = ["203.0.113.10", "2001:db8:9::10"];
+/// And some that the host itself reaches by a route of 1300 bytes.
+pub(crate) const TIGHT: [&str; 2] = ["203.0.113.11", "2001:db8:9::11"];
 /// Published for UDP and TCP: the first host port and the first container port of `COUNT` each.
 pub(crate) const PUBLISHED: (u16, u16) = (8000, 9000);
 /// As [`PUBLISHED`]; the container's ports are a station's.
@@ -95,7 +97,7 @@ impl Site {
     /// A UDP socket there, bound to that port of every address of the family; 0 is any.
     pub(crate) fn udp(&self, who: Who, family: Family, port: u16) -> Result<UdpSocket> {
         let socket = self.ns(who).run(|| UdpSocket::bind((family.any(), port)))??;
-        socket.set_read_timeout(Some(crate::station::PATIENCE))?;
+        socket.set_read_timeout(Some(PATIENCE))?;
         Ok(socket)
     }
 
@@ -117,12 +119,10 @@ impl Site {
             let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
             socket.set_reuse_address(true)?;
             socket.bind(&std::net::SocketAddr::from((family.any(), port)).into())?;
-            socket.connect_timeout(
-                &std::net::SocketAddr::from(to).into(),
-                crate::station::PATIENCE,
-            )?;
+            socket.connect_timeout(&std::net::SocketAddr::from(to).into(), PATIENCE)?;
             let stream = TcpStream::from(socket);
-            stream.set_read_timeout(Some(crate::station::PATIENCE))?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_write_timeout(Some(PATIENCE))?;
             Ok(stream)
         })?
     }
@@ -227,10 +227,16 @@ fn published() -> Vec<String> {
 }
 
 fn narrow(lan: &TestHost) -> Result<()> {
-    lan.remote.run(&format!("ip address add {}/24 dev eth0", NARROW[0]))?;
-    lan.remote.run(&format!("ip address add {}/64 dev eth0 nodad preferred_lft 0", NARROW[1]))?;
-    lan.neighbour.run(&format!("ip route add {} dev eth1 mtu lock 1280", NARROW[0]))?;
-    lan.neighbour.run(&format!("ip route add {} dev eth1 mtu lock 1280", NARROW[1]))?;
+    for [v4, v6] in [NARROW, TIGHT] {
+        lan.remote.run(&format!("ip address add {v4}/24 dev eth0"))?;
+        lan.remote.run(&format!("ip address add {v6}/64 dev eth0 nodad preferred_lft 0"))?;
+    }
+    for address in NARROW {
+        lan.neighbour.run(&format!("ip route add {address} dev eth1 mtu lock 1280"))?;
+    }
+    for (address, router) in TIGHT.iter().zip([host::NEIGHBOUR.0, host::NEIGHBOUR.1]) {
+        lan.host.run(&format!("ip route add {address} via {router} mtu lock 1300"))?;
+    }
     Ok(())
 }
 
@@ -259,6 +265,11 @@ impl Family {
     /// The remote machine's address behind the narrow link.
     pub(crate) fn narrow(self) -> IpAddr {
         self.of(NARROW)
+    }
+
+    /// The one behind the host's tight route.
+    pub(crate) fn tight(self) -> IpAddr {
+        self.of(TIGHT)
     }
 }
 

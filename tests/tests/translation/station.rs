@@ -90,6 +90,7 @@ impl Station {
         while Instant::now() < end {
             match self.next()? {
                 Some(packet) if wanted(&packet) => return Ok(packet),
+                Some(packet) if packet.is_discovery() => {}
                 Some(packet) => others.push(packet.to_string()),
                 None => thread::park_timeout(Duration::from_millis(2)),
             }

@@ -12,6 +12,8 @@ pub(crate) struct Packet {
     pub(crate) from: IpAddr,
     pub(crate) to: IpAddr,
     pub(crate) hops: u8,
+    /// Traffic class, type of service.
+    pub(crate) class: u8,
     pub(crate) id: u16,
     pub(crate) dont_fragment: bool,
     /// Offset in bytes, and whether more follow.
@@ -55,6 +57,7 @@ impl Packet {
             from,
             to,
             hops: 64,
+            class: 0,
             id: 7,
             dont_fragment: false,
             fragment: None,
@@ -116,6 +119,14 @@ impl Packet {
         bytes.chunks(size).enumerate().map(piece).collect()
     }
 
+    /// Behind a destination options header with padding in it (IPv6).
+    pub(crate) fn with_destination_options(mut self) -> Self {
+        let (protocol, bytes) = self.transport();
+        let header = [&[protocol, 0, 1, 4, 0, 0, 0, 0], &bytes[..]].concat();
+        self.body = Body::Other(60, header);
+        self
+    }
+
     /// Without a checksum (UDP over IPv4).
     pub(crate) fn unchecked(&mut self) {
         if let Body::Udp(_, _, checked, _) = &mut self.body {
@@ -123,9 +134,10 @@ impl Packet {
         }
     }
 
-    /// Neighbour discovery, which is about at any time.
+    /// Neighbour and listener discovery, which are about at any time.
     pub(crate) fn is_discovery(&self) -> bool {
-        self.from.is_ipv6() && matches!(self.body, Body::Icmp(130..=143, ..))
+        let message = matches!(self.body, Body::Icmp(130..=143, ..) | Body::Other(0, _));
+        self.from.is_ipv6() && message
     }
 
     pub(crate) fn as_tcp(&self) -> Option<&Tcp> {

@@ -28,6 +28,7 @@ impl Packet {
         let (offset, more) = ((flags & 0x1fff) * 8, flags & 0x2000 != 0);
         let mut packet = Self::new(address(12)?, address(16)?, Body::Other(head[9], Vec::new()));
         packet.hops = head[8];
+        packet.class = head[1];
         packet.id = word(head, 4)?;
         packet.dont_fragment = flags & 0x4000 != 0;
         packet.fragment = (offset > 0 || more).then_some((offset, more));
@@ -48,6 +49,7 @@ impl Packet {
         let (mut protocol, mut at) = (*bytes.get(6)?, 40);
         let mut packet = Self::new(address(8)?, address(24)?, Body::Other(protocol, Vec::new()));
         packet.hops = bytes[7];
+        packet.class = bytes[0] << 4 | bytes[1] >> 4;
         if protocol == 44 {
             let field = word(bytes, 42)?;
             packet.fragment = Some((field & 0xfff8, field & 1 != 0));

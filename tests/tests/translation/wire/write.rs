@@ -20,7 +20,7 @@ impl Packet {
         let mut flags = offset / 8;
         flags |= if more { 0x2000 } else { 0 };
         flags |= if self.dont_fragment { 0x4000 } else { 0 };
-        let mut ip = vec![0x40 | (header / 4) as u8, 0];
+        let mut ip = vec![0x40 | (header / 4) as u8, self.class];
         ip.extend(((header + body.len()) as u16).to_be_bytes());
         ip.extend(self.id.to_be_bytes());
         ip.extend(flags.to_be_bytes());
@@ -41,7 +41,7 @@ impl Packet {
             extra.extend((offset | u16::from(more)).to_be_bytes());
             extra.extend(u32::from(self.id).to_be_bytes());
         }
-        let mut ip = vec![0x60, 0, 0, 0];
+        let mut ip = vec![0x60 | self.class >> 4, self.class << 4, 0, 0];
         ip.extend(((extra.len() + body.len()) as u16).to_be_bytes());
         ip.extend([if self.fragment.is_some() { 44 } else { protocol }, self.hops]);
         ip.extend(from.octets());
