@@ -1,6 +1,8 @@
 //! Small servers and clients that run in containers and namespaces: Python, so that any host has
 //! them.
 
+pub mod services;
+
 /// A TCP server on both families that tells each client the address it sees.
 pub const TCP_SERVER: &str = "
 import socket, sys

@@ -181,6 +181,7 @@ fn a_masqueraded_client_hears_no_other_port_than_it_asked() {
 /// A host that publishes a port of `one`, then of `two`, while a client goes on from its port.
 fn replaced(site: &Site, family: Family) -> Outcome {
     let (outer, inner) = ((family.at(Host), 8300), 9300);
+    let port = (outer.1, inner, "udp");
     let client = site.udp(Remote, family, 41_012)?;
     let servers = [site.udp(One, family, inner)?, site.udp(Two, family, inner)?];
     let reached = |publisher: usize| -> anyhow::Result<String> {
@@ -198,11 +199,11 @@ fn replaced(site: &Site, family: Family) -> Outcome {
         })
         .into())
     };
-    site.publish("one", "two", outer.1, inner)?;
+    site.publish("one", "two", port)?;
     let first = reached(0)?;
-    site.publish("two", "one", outer.1, inner)?;
+    site.publish("two", "one", port)?;
     let second = reached(1)?;
-    site.unpublish("two", outer.1, inner)?;
+    site.unpublish("two", port)?;
     Ok(format!("{first}, then {second}"))
 }
 

@@ -89,11 +89,11 @@ fn rules() -> String {
     )
 }
 
-/// A command that publishes a container's UDP port, and nobody else's by that number.
-pub(crate) fn publication(container: &str, host: u16, inner: u16) -> String {
+/// A command that publishes a container's port, and nobody else's by that number.
+pub(crate) fn publication(container: &str, (host, inner, protocol): (u16, u16, &str)) -> String {
     let named = CONTAINERS.iter().find(|(name, ..)| *name == container);
     let [v4, v6] = named.map_or_else(Default::default, |(.., addresses)| *addresses);
-    let to = format!("fib daddr type local udp dport {host} dnat");
+    let to = format!("fib daddr type local {protocol} dport {host} dnat");
     format!(
         "nft 'table inet later\ndelete table inet later\ntable inet later {{\nchain in {{\n\
          type nat hook prerouting priority -101\n\

@@ -15,6 +15,8 @@ mod incoming;
 mod kernel_nat;
 mod oracle;
 mod outgoing;
+mod programs;
+mod sctp;
 mod site;
 mod station;
 mod wire;

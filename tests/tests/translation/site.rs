@@ -180,27 +180,30 @@ impl Site {
         Ok(new)
     }
 
-    /// Publishes a UDP port of `container`; it may be one of `before`'s, which loses it.
+    /// Publishes a port of `container`; it may be one of `before`'s, which loses it.
     pub(crate) fn publish(
         &self,
         container: &str,
         before: &str,
-        host: u16,
-        inner: u16,
+        (host, inner, protocol): (u16, u16, &str),
     ) -> Result<()> {
         if self.netd {
-            let port = format!("{host}:{inner}/udp");
+            let port = format!("{host}:{inner}/{protocol}");
             // Nobody has it the first time.
             self.lan.netctl(&["unpublish", before, &port])?;
             return self.lan.ok(&["publish", container, &port]).map(drop);
         }
-        self.must(Host, &kernel_nat::publication(container, host, inner)).map(drop)
+        self.must(Host, &kernel_nat::publication(container, (host, inner, protocol))).map(drop)
     }
 
     /// Takes it back.
-    pub(crate) fn unpublish(&self, container: &str, host: u16, inner: u16) -> Result<()> {
+    pub(crate) fn unpublish(
+        &self,
+        container: &str,
+        (host, inner, protocol): (u16, u16, &str),
+    ) -> Result<()> {
         if self.netd {
-            let port = format!("{host}:{inner}/udp");
+            let port = format!("{host}:{inner}/{protocol}");
             return self.lan.ok(&["unpublish", container, &port]).map(drop);
         }
         self.must(Host, "nft delete table inet later").map(drop)

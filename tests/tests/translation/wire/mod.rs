@@ -95,6 +95,18 @@ impl Packet {
         Self::new(from, to, Body::Icmp(kind, 0, [a, b, 0, 1], payload.to_vec()))
     }
 
+    /// An SCTP packet of one chunk.
+    pub(crate) fn sctp(from: (IpAddr, u16), to: (IpAddr, u16), tag: u32, chunk: &[u8]) -> Self {
+        let mut bytes = Vec::from(from.1.to_be_bytes());
+        bytes.extend(to.1.to_be_bytes());
+        bytes.extend(tag.to_be_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(chunk);
+        let check = crc32c(&bytes);
+        bytes[8..12].copy_from_slice(&check.to_le_bytes());
+        Self::new(from.0, to.0, Body::Other(SCTP, bytes))
+    }
+
     pub(crate) fn hops(mut self, hops: u8) -> Self {
         self.hops = hops;
         self
@@ -233,4 +245,12 @@ fn pseudo(from: IpAddr, to: IpAddr, protocol: u8, length: usize) -> u64 {
         return 0;
     }
     sum(&octets(from)) + sum(&octets(to)) + u64::from(protocol) + length as u64
+}
+
+const SCTP: u8 = 132;
+
+/// RFC 9260 appendix A.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc: u32, byte| (0..8).fold(crc ^ u32::from(*byte), step))
 }

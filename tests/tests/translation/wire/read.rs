@@ -1,6 +1,6 @@
 //! From bytes to a packet.
 
-use super::{Body, Packet, Tcp, folded, pseudo, sum, word};
+use super::{Body, Packet, SCTP, Tcp, crc32c, folded, pseudo, sum, word};
 use std::net::IpAddr;
 
 impl Packet {
@@ -70,6 +70,12 @@ impl Packet {
             let known = matches!(protocol, 1 | 6 | 17 | 58);
             if whole && known && !unchecked && folded(total) != 0xffff {
                 self.faults.push("the transport's checksum");
+            }
+        }
+        if protocol == SCTP && !cut && self.fragment.is_none() && bytes.len() >= 12 {
+            let cleared = [&bytes[..8], &[0; 4], &bytes[12..]].concat();
+            if bytes[8..12] != crc32c(&cleared).to_le_bytes() {
+                self.faults.push("the SCTP checksum");
             }
         }
         let body = if self.fragment.is_none() { read_transport(protocol, bytes) } else { None };
