@@ -7,6 +7,7 @@
     reason = "a helper that fails ends the test that uses it"
 )]
 
+mod attacks;
 mod corners;
 mod errors;
 mod hairpin;

@@ -70,6 +70,9 @@ pub(crate) const TIGHT: [&str; 2] = ["203.0.113.11", "2001:db8:9::11"];
 pub(crate) const PUBLISHED: (u16, u16) = (8000, 9000);
 /// As [`PUBLISHED`]; the container's ports are a station's.
 pub(crate) const PUBLISHED_RAW: (u16, u16) = (8500, RAW.0 + 500);
+/// Of the container two, in the world with netd: published on the loopback addresses only, on the
+/// host's own ones only, and one that everybody uses.
+pub(crate) const GUARDED: [(u16, u16); 3] = [(8200, 20_200), (8201, 20_201), (443, 20_443)];
 /// How many of each.
 pub(crate) const COUNT: u16 = 24;
 
@@ -138,7 +141,11 @@ impl Site {
         }
         let containers = CONTAINERS.map(|(name, network, [v4, v6])| {
             let network = format!("{},ip={v4},ip6={v6}", NETWORKS[network].0);
-            let ports = if name == "one" { published() } else { Vec::new() };
+            let ports = match name {
+                "one" => published(),
+                "two" => guarded(),
+                _ => Vec::new(),
+            };
             let mut options = vec!["--network", &network];
             options.extend(ports.iter().flat_map(|port| ["-p", port]));
             lan.run(name, &options, &["sleep", "infinity"])?;
@@ -227,6 +234,18 @@ pub(crate) fn publications() -> Vec<(&'static str, u16, u16)> {
 
 fn published() -> Vec<String> {
     publications().iter().map(|(word, host, inner)| format!("{host}:{inner}/{word}")).collect()
+}
+
+fn guarded() -> Vec<String> {
+    let [loopback, own, everybody] = GUARDED;
+    let (v4, v6) = (host::HOST.0, format!("[{}]", host::HOST.1));
+    let of = |address: &str, (outer, inner): (u16, u16)| {
+        ["tcp", "udp"].map(|protocol| format!("{address}{outer}:{inner}/{protocol}"))
+    };
+    let some = [("127.0.0.1:", loopback), ("[::1]:", loopback), ("", everybody)];
+    let specific = [(format!("{v4}:"), own), (format!("{v6}:"), own)];
+    let all = some.map(|(address, ports)| (address.to_owned(), ports)).into_iter().chain(specific);
+    all.flat_map(|(address, ports)| of(&address, ports)).collect()
 }
 
 fn narrow(lan: &TestHost) -> Result<()> {
