@@ -132,7 +132,7 @@ const TWO_WAYS: &str = "There are two ways to a BPF toolchain: rustup's nightly 
     bpf-linker`), or Debian's rustc-web 1.96, libstd-rust-web-dev-bpf and llvm-22-dev";
 
 /// A program and the package that has it.
-const TOOLS: [(&str, &str); 15] = [
+const TOOLS: [(&str, &str); 19] = [
     ("ip", "iproute2"),
     ("iperf3", "iperf3"),
     ("ping", "iputils-ping"),
@@ -148,9 +148,14 @@ const TOOLS: [(&str, &str); 15] = [
     ("bpftool", "bpftool"),
     ("socat", "socat"),
     ("nsenter", "util-linux"),
+    ("dig", "bind9-dnsutils"),
+    ("traceroute", "traceroute"),
+    ("ssh", "openssh-client"),
+    ("/usr/sbin/sshd", "openssh-server"),
 ];
 
-/// Packages that bring a service start it, now and at each boot; nobody asked for a running redis.
+/// Packages that bring a service start it, now and at each boot; nobody asked for a running redis
+/// or sshd.
 const INSTALL: &str = r#"
 set -e
 policy=/usr/sbin/policy-rc.d
@@ -161,6 +166,7 @@ if [ ! -e $policy ]; then
 fi
 DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "$@" </dev/null
 case " $* " in *" redis-server "*) systemctl disable --quiet redis-server 2>/dev/null || true ;; esac
+case " $* " in *" openssh-server "*) systemctl disable --quiet ssh 2>/dev/null || true ;; esac
 "#;
 
 #[cfg(test)]

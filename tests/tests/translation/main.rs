@@ -10,6 +10,7 @@
 mod attacks;
 mod corners;
 mod errors;
+mod family;
 mod hairpin;
 mod handshake;
 mod incoming;
@@ -18,6 +19,7 @@ mod oracle;
 mod outgoing;
 mod programs;
 mod sctp;
+mod shared;
 mod site;
 mod station;
 mod wire;

@@ -1,6 +1,9 @@
 //! Runs a case in both worlds and compares what came of it.
 
-use crate::site::{Family, Pair, Shared, Site, V4, V6};
+use crate::{
+    shared::{Pair, Shared},
+    site::{Family, Site, V4, V6},
+};
 use anyhow::Result;
 use netd_tests::ns::is_root;
 

@@ -9,14 +9,12 @@ use crate::{
     kernel_nat,
     station::{PATIENCE, RAW, Station},
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use netd::kernel::netns::Namespace;
 use netd_tests::host::{self, TestHost};
 use std::{
-    fmt,
     net::{IpAddr, TcpStream, UdpSocket},
     process::{Command, Output},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
 /// A world.
@@ -41,14 +39,7 @@ pub(crate) enum Who {
     Other,
 }
 
-/// The version of IP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
-    V4,
-    V6,
-}
-
-pub(crate) use Family::{V4, V6};
+pub(crate) use crate::family::{Family, V4, V6};
 pub(crate) use Who::{Host, Neighbour, One, Other, Remote, Two};
 
 /// The networks: name, bridge, subnets and gateways.
@@ -130,7 +121,8 @@ impl Site {
         })?
     }
 
-    fn netd() -> Result<Self> {
+    /// The one with netd.
+    pub(crate) fn netd() -> Result<Self> {
         let lan = TestHost::without_agent()?;
         narrow(&lan)?;
         lan.start_agent()?;
@@ -155,7 +147,8 @@ impl Site {
         Self::complete(true, lan, containers)
     }
 
-    fn kernel() -> Result<Self> {
+    /// The one with the kernel's NAT.
+    pub(crate) fn kernel() -> Result<Self> {
         let lan = TestHost::without_agent()?;
         narrow(&lan)?;
         let containers = CONTAINERS.map(|_| kernel_nat::container());
@@ -260,80 +253,4 @@ fn narrow(lan: &TestHost) -> Result<()> {
         lan.host.run(&format!("ip route add {address} via {router} mtu lock 1300"))?;
     }
     Ok(())
-}
-
-impl Family {
-    pub(crate) fn any(self) -> IpAddr {
-        self.of(["0.0.0.0", "::"])
-    }
-
-    fn of(self, pair: [&str; 2]) -> IpAddr {
-        pair[self as usize].parse().unwrap()
-    }
-
-    /// Somebody's address.
-    pub(crate) fn at(self, who: Who) -> IpAddr {
-        let both = |(v4, v6)| [v4, v6];
-        self.of(match who {
-            Host => both(host::HOST),
-            Neighbour => both(host::NEIGHBOUR),
-            Remote => both(host::REMOTE),
-            One => CONTAINERS[0].2,
-            Two => CONTAINERS[1].2,
-            Other => CONTAINERS[2].2,
-        })
-    }
-
-    /// The remote machine's address behind the narrow link.
-    pub(crate) fn narrow(self) -> IpAddr {
-        self.of(NARROW)
-    }
-
-    /// The one behind the host's tight route.
-    pub(crate) fn tight(self) -> IpAddr {
-        self.of(TIGHT)
-    }
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if *self == V4 { "IPv4" } else { "IPv6" })
-    }
-}
-
-/// Both worlds.
-pub(crate) struct Pair {
-    pub(crate) netd: Site,
-    pub(crate) kernel: Site,
-}
-
-/// Both worlds, made by the first test that asks, used by one after the other, and gone with the
-/// last: a test that waits for its turn keeps them.
-#[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<Pair>>);
-
-impl Shared {
-    pub(crate) fn get() -> Self {
-        static WORLDS: Mutex<Weak<Mutex<Pair>>> = Mutex::new(Weak::new());
-        let mut worlds = WORLDS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pair) = worlds.upgrade() {
-            return Self(pair);
-        }
-        let new = || -> Result<Pair> {
-            let netd = Site::netd().context("the world with netd")?;
-            Ok(Pair { netd, kernel: Site::kernel().context("the world with the kernel's NAT")? })
-        };
-        // What failed once fails again: the tests that follow need not try.
-        static FAILED: OnceLock<String> = OnceLock::new();
-        let failed = FAILED.get().map(|error| Err(anyhow::anyhow!("{error}")));
-        let pair = failed.unwrap_or_else(new);
-        let pair = pair.map_err(|error| FAILED.get_or_init(|| format!("{error:#}")).clone());
-        let pair = Arc::new(Mutex::new(pair.unwrap_or_else(|error| panic!("{error}"))));
-        *worlds = Arc::downgrade(&pair);
-        Self(pair)
-    }
-
-    pub(crate) fn turn(&self) -> MutexGuard<'_, Pair> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
