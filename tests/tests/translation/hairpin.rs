@@ -120,6 +120,22 @@ fn its_segments_have_right_checksums() {
 }
 
 #[test]
+fn a_packet_within_the_network_counts_a_hop() {
+    differs(
+        &[V4, V6],
+        |site, family| {
+            let (one, two) = (site.station(One)?, site.station(Two)?);
+            let outer = (family.at(Host), PUBLISHED_RAW.0 + 22);
+            let inner = (family.at(One), PUBLISHED_RAW.1 + 22);
+            two.send(&Packet::udp((family.at(Two), 20_422), outer, b"ask"))?;
+            let asked = one.hear("the question", |packet| packet.reaches(inner))?;
+            Ok(format!("{} hops are left", asked.hops))
+        },
+        |_| ("64 hops are left".into(), "63 hops are left".into()),
+    );
+}
+
+#[test]
 fn two_clients_with_one_port_behind_one_address_are_told_apart() {
     same(|site, family| {
         let (outer, inner) = ((family.at(Host), PUBLISHED.0 + 22), PUBLISHED.1 + 22);

@@ -83,3 +83,23 @@ fn a_container_that_opens_flows_without_end_harms_no_other() {
         new.alive(1000)
     });
 }
+
+#[test]
+fn rfc4787_req14a_a_flood_of_pieces_harms_no_other() {
+    with_netd(&BOTH, |site, family| {
+        let (mut talk, wire) = (Talk::inward(site, family, 14)?, Wire::new(site)?);
+        talk.open(1000)?;
+        let (outer, _) = published(family, 14);
+        let whole = Packet::udp((family.at(Remote), 20_714), outer, &[0; 48]);
+        for id in 0..20_000 {
+            // First pieces whose rest never comes.
+            wire.send(&whole.pieces(48, id)[0])?;
+        }
+        talk.opener.heard()?;
+        talk.answerer.heard()?;
+        talk.alive(1000)?;
+        let mut new = Talk::outward(site, family, 20_716)?;
+        new.open(1000)?;
+        new.alive(1000)
+    });
+}

@@ -3,7 +3,7 @@
 mod every;
 
 use crate::{
-    oracle::{Outcome, same, same_for},
+    oracle::{Outcome, differs, same, same_for},
     site::{Family, Host, One, PUBLISHED_RAW, Remote, Site, V4, V6},
     station::{PATIENCE, Station},
     wire::{ACK, Body, Packet, RST, SYN},
@@ -186,13 +186,28 @@ fn a_client_that_went_away_is_told_to_the_container() {
 
 #[test]
 fn time_exceeded_before_a_published_port_is_told_to_the_client() {
-    same(|site, family| {
-        let remote = site.station(Remote)?;
-        let (outer, _) = published(family, 10);
-        // One hop to the router, and none left for the host's own way to the container.
-        remote.send(&Packet::udp((family.at(Remote), 20_210), outer, b"ask").hops(2))?;
-        error_at(&remote)
-    });
+    let told = |family: Family, quoted: u16| {
+        let (kind, host, remote) =
+            (if family == V4 { 11 } else { 3 }, family.at(Host), family.at(Remote));
+        let ports = (20_210, published(family, 10).0.1);
+        format!(
+            "{host} > {remote} icmp {kind}/0 mtu 0 about \
+             [{remote} port {} > {host} port {} udp {quoted}]",
+            ports.0, ports.1
+        )
+    };
+    differs(
+        &[V4, V6],
+        |site, family| {
+            let remote = site.station(Remote)?;
+            let (outer, _) = published(family, 10);
+            // One hop to the router, and none left for the host's own way to the container.
+            remote.send(&Packet::udp((family.at(Remote), 20_210), outer, &[7; 100]).hops(2))?;
+            error_at(&remote)
+        },
+        // netd quotes no more than a TCP header's length.
+        |family| (told(family, 100), told(family, 12)),
+    );
 }
 
 #[test]
@@ -210,6 +225,38 @@ fn an_error_that_quotes_eight_bytes_comes_through() {
             told.push(error_at(&one)?);
         }
         Ok(told.join("; "))
+    });
+}
+
+#[test]
+fn an_error_that_quotes_options_comes_through() {
+    same_for(&[V4], |site, family| {
+        let (one, remote) = (site.station(One)?, site.station(Remote)?);
+        let (from, to) = ((family.at(One), 20_222), (family.at(Remote), 20_222));
+        let mut packet = Packet::udp(from, to, b"ask");
+        packet.options = vec![1, 1, 1, 0];
+        one.send(&packet)?;
+        let seen = remote.hear("the question", |packet| packet.reaches(to))?;
+        remote.send(&Packet::new(to.0, seen.from, Body::Icmp(3, 1, [0; 4], seen.bytes())))?;
+        error_at(&one)
+    });
+}
+
+/// RFC 4884: what follows the quoted packet is an extension, which is not the packet's.
+#[test]
+fn an_error_with_extensions_comes_through() {
+    same(|site, family| {
+        let (one, remote) = (site.station(One)?, site.station(Remote)?);
+        let (from, to) = ((family.at(One), 20_223), (family.at(Remote), 20_223));
+        one.send(&Packet::udp(from, to, b"ask"))?;
+        let seen = remote.hear("the question", |packet| packet.reaches(to))?;
+        let mut quote = seen.bytes();
+        quote.resize(128, 0);
+        quote.extend([0x20, 0, 0xdf, 0xff]);
+        // The quote's length, in words of four bytes, or of eight.
+        let (kind, length) = if family == V4 { (11, [0, 32, 0, 0]) } else { (3, [16, 0, 0, 0]) };
+        remote.send(&Packet::new(to.0, seen.from, Body::Icmp(kind, 0, length, quote)))?;
+        error_at(&one)
     });
 }
 
