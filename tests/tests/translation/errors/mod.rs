@@ -1,11 +1,12 @@
 //! ICMP errors: who gets them, from whom, and about which packet, to the last checksum.
 
 mod every;
+mod mtu;
 
 use crate::{
     oracle::{Outcome, differs, same, same_for},
     site::{Family, Host, One, PUBLISHED_RAW, Remote, Site, V4, V6},
-    station::{PATIENCE, Station},
+    station::Station,
     wire::{ACK, Body, Packet, RST, SYN},
 };
 use anyhow::Result;
@@ -97,78 +98,11 @@ fn a_moved_port_is_put_back_inside_the_error() {
 }
 
 #[test]
-fn a_narrow_link_outside_says_how_much_it_takes() {
-    same(|site, family| {
-        let one = site.station(One)?;
-        let (from, to) = ((family.at(One), 20_205), (family.narrow(), 9205));
-        one.send(&Packet::udp(from, to, &[7; 1400]).whole())?;
-        error_at(&one)
-    });
-}
-
-#[test]
-fn the_host_itself_says_how_much_its_route_takes() {
-    same(|site, family| {
-        let one = site.station(One)?;
-        let (from, to) = ((family.at(One), 20_219), (family.tight(), 9219));
-        one.send(&Packet::udp(from, to, &[7; 1400]).whole())?;
-        error_at(&one)
-    });
-}
-
-#[test]
-fn the_host_itself_says_how_much_the_way_of_an_answer_takes() {
-    same(|site, family| {
-        let client = (family.tight(), 20_220);
-        let (one, _remote) = asked(site, family, client, 20)?;
-        one.send(&Packet::udp(published(family, 20).1, client, &[7; 1400]).whole())?;
-        error_at(&one)
-    });
-}
-
-#[test]
-fn what_may_be_fragmented_gets_through_a_tight_route() {
-    same_for(&[V4], |site, family| {
-        let (one, server) = (site.station(One)?, site.udp(Remote, family, 9221)?);
-        one.send(&Packet::udp((family.at(One), 20_221), (family.tight(), 9221), &[7; 1400]))?;
-        let (length, seen) = server.recv_from(&mut [0; 2000])?;
-        Ok(format!("{length} bytes from {seen}"))
-    });
-}
-
-#[test]
-fn a_program_learns_how_much_the_path_takes() {
-    same_for(&[V4, V6], |site, family| {
-        let (one, server) = (site.station(One)?, site.listen(Remote, family, 9206)?);
-        let mut client = site.connect(One, 40_206, (family.narrow(), 9206))?;
-        let (mut accepted, _) = server.accept()?;
-        accepted.set_read_timeout(Some(PATIENCE))?;
-        let reader = std::thread::spawn(move || std::io::copy(&mut accepted, &mut std::io::sink()));
-        std::io::Write::write_all(&mut client, &[7; 300_000])?;
-        drop(client);
-        let arrived = reader.join().map_err(|_| anyhow::anyhow!("the reader panicked"))??;
-        let errors = one.heard(|packet| packet.quoted().is_some())?;
-        // It learns once; how many segments were under way by then is up to time.
-        Ok(format!("{arrived} bytes, told: {}", !errors.is_empty()))
-    });
-}
-
-#[test]
 fn a_time_exceeded_on_the_way_of_an_answer_reaches_the_container() {
     same(|site, family| {
         let client = (family.at(Remote), 20_207);
         let (one, _remote) = asked(site, family, client, 7)?;
         one.send(&Packet::udp(published(family, 7).1, client, b"answer").hops(2))?;
-        error_at(&one)
-    });
-}
-
-#[test]
-fn a_narrow_link_on_the_way_of_an_answer_is_told_to_the_container() {
-    same(|site, family| {
-        let client = (family.narrow(), 20_208);
-        let (one, _remote) = asked(site, family, client, 8)?;
-        one.send(&Packet::udp(published(family, 8).1, client, &[7; 1400]).whole())?;
         error_at(&one)
     });
 }
