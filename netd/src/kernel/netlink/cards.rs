@@ -18,6 +18,9 @@ use std::{
     os::fd::BorrowedFd,
 };
 
+/// Bytes of an Ethernet header.
+const ETHERNET: u8 = 14;
+
 /// A device of the host's with an Ethernet header, as XDP sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Card {
@@ -34,7 +37,8 @@ pub struct Card {
 
 /// The cards among `links`.
 pub(super) fn cards(links: &[Link]) -> BTreeMap<InterfaceName, Card> {
-    let ethernet = links.iter().filter(|l| l.owner.is_none() && l.ethernet && !l.loopback);
+    let is_card = |l: &&Link| l.owner.is_none() && l.header == Some(ETHERNET) && !l.loopback;
+    let ethernet = links.iter().filter(is_card);
     let tagged: BTreeSet<u32> = links.iter().filter(|l| l.is_vlan).filter_map(|l| l.peer).collect();
     let card = |link: &Link| {
         let name = link.interface_name()?;
