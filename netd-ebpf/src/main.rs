@@ -8,6 +8,7 @@
 mod ctx;
 mod edit;
 mod host;
+mod judge;
 mod maps;
 mod xdp;
 
@@ -21,16 +22,15 @@ use ctx::Skb;
 use maps::{Maps, Scratch};
 use netd_common::{
     answer,
-    nat::Origin,
-    parse::{Headers, Parsed},
-    pipeline::{self, Sender},
-    verdict::{Answer, Back, Delivery, DropReason, Orders, Path, Ruling},
+    parse::Headers,
+    pipeline,
+    verdict::{Answer, Back, Delivery, DropReason, Path, Ruling},
 };
 
 /// TC ingress of every host-side veth: all that a container sends.
 #[classifier]
 pub fn container_out(ctx: TcContext) -> i32 {
-    judge_sent(raw(&ctx));
+    judge::judge_sent(raw(&ctx));
     act(&ctx, Path::Hairpin)
 }
 
@@ -45,146 +45,19 @@ pub fn container_in(ctx: TcContext) -> i32 {
 /// TCX ingress of every uplink.
 #[classifier]
 pub fn uplink_in(ctx: TcContext) -> i32 {
-    judge_arriving(raw(&ctx));
+    judge::judge_arriving(raw(&ctx));
     act(&ctx, Path::Inbound)
 }
 
 /// TCX egress of every uplink.
 #[classifier]
 pub fn uplink_out(ctx: TcContext) -> i32 {
-    judge_leaving(raw(&ctx));
+    judge::judge_leaving(raw(&ctx));
     act(&ctx, Path::Outbound)
 }
 
 fn raw(ctx: &TcContext) -> *mut __sk_buff {
     ctx.as_ptr().cast()
-}
-
-/// The functions that decide have names of their own: the verifier takes each by itself, and what
-/// they need of the stack is free again when the packet is edited.
-// SAFETY: no other symbol of the object has the name.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn judge_sent(ctx: *mut __sk_buff) -> u32 {
-    let ctx = TcContext::new(ctx);
-    let skb = Skb::new(&ctx);
-    let mut tables = Maps::with_context(&ctx);
-    let Some(Scratch { headers, orders, sender, ruling, .. }) = maps::scratch() else { return 0 };
-    headers.parsed = Parsed::EMPTY;
-    *ruling = match inspect_sent(&skb, &tables, headers, sender) {
-        None => match pipeline::error_from_container(&mut tables, headers, orders) {
-            None => match from_container(&mut tables, sender, headers, orders) {
-                None => to_host(&mut tables, sender, headers, orders),
-                Some(ruling) => ruling,
-            },
-            Some(ruling) => ruling,
-        },
-        Some(ruling) => ruling,
-    };
-    0
-}
-
-// The steps of a judgement have the stack one after the other.
-#[inline(never)]
-fn inspect_sent(
-    skb: &Skb,
-    tables: &Maps,
-    headers: &mut Headers,
-    sender: &mut Sender,
-) -> Option<Ruling> {
-    match pipeline::inspect_sent(skb, tables, skb.ifindex(), skb.is_tagged(), headers) {
-        Ok(who) => {
-            *sender = who;
-            None
-        }
-        Err(ruling) => Some(ruling),
-    }
-}
-
-#[inline(never)]
-fn from_container(
-    tables: &mut Maps,
-    sender: &Sender,
-    headers: &Headers,
-    orders: &mut Orders,
-) -> Option<Ruling> {
-    pipeline::from_container(tables, sender, headers, orders)
-}
-
-#[inline(never)]
-fn to_host(tables: &mut Maps, sender: &Sender, headers: &Headers, orders: &mut Orders) -> Ruling {
-    pipeline::to_host(tables, sender, headers, orders)
-}
-
-#[inline(never)]
-fn inspect_arriving(skb: &Skb, tables: &Maps, headers: &mut Headers) -> Option<Ruling> {
-    let foreign = skb.is_tagged() || skb.is_for_another();
-    let (ifindex, ether_type) = (skb.ifindex(), skb.ether_type());
-    pipeline::inspect_arriving(skb, tables, ifindex, ether_type, foreign, headers).err()
-}
-
-#[inline(never)]
-pub(crate) fn from_uplink(tables: &mut Maps, headers: &Headers, orders: &mut Orders) -> Ruling {
-    pipeline::from_uplink(tables, headers, orders)
-}
-
-/// See [`judge_sent`].
-// SAFETY: no other symbol of the object has the name.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn judge_arriving(ctx: *mut __sk_buff) -> u32 {
-    let ctx = TcContext::new(ctx);
-    let skb = Skb::new(&ctx);
-    let mut tables = Maps::new();
-    let Some(Scratch { headers, orders, ruling, .. }) = maps::scratch() else { return 0 };
-    headers.parsed = Parsed::EMPTY;
-    *ruling = match inspect_arriving(&skb, &tables, headers) {
-        None => match pipeline::error_from_uplink(&mut tables, headers, orders) {
-            None => from_uplink(&mut tables, headers, orders),
-            Some(ruling) => ruling,
-        },
-        Some(ruling) => ruling,
-    };
-    0
-}
-
-/// See [`judge_sent`].
-// SAFETY: no other symbol of the object has the name.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn judge_leaving(ctx: *mut __sk_buff) -> u32 {
-    let ctx = TcContext::new(ctx);
-    let skb = Skb::new(&ctx);
-    let mut tables = Maps::with_context(&ctx);
-    let Some(Scratch { headers, orders, origin, ruling, .. }) = maps::scratch() else { return 0 };
-    headers.parsed = Parsed::EMPTY;
-    *ruling = match inspect_leaving(&skb, &tables, headers, origin) {
-        None => to_uplink(&mut tables, headers, origin, orders),
-        Some(ruling) => ruling,
-    };
-    0
-}
-
-#[inline(never)]
-fn inspect_leaving(
-    skb: &Skb,
-    tables: &Maps,
-    headers: &mut Headers,
-    origin: &mut Origin,
-) -> Option<Ruling> {
-    let (ifindex, ingress, ether_type) = (skb.ifindex(), skb.ingress(), skb.ether_type());
-    match pipeline::inspect_leaving(skb, tables, ifindex, ingress, ether_type, headers) {
-        Ok(from) => {
-            *origin = from;
-            None
-        }
-        Err(ruling) => Some(ruling),
-    }
-}
-
-#[inline(never)]
-fn to_uplink(tables: &mut Maps, headers: &Headers, origin: &Origin, orders: &mut Orders) -> Ruling {
-    pipeline::to_uplink(tables, headers, origin, orders)
 }
 
 /// The one place where a ruling becomes an action. `path` is the way of what is translated.

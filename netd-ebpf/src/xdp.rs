@@ -3,7 +3,7 @@
 
 use crate::{
     ctx::xdp::Frame,
-    from_uplink,
+    judge::from_uplink,
     maps::{self, Maps, Scratch},
 };
 use aya_ebpf::{

@@ -38,6 +38,22 @@ pub(super) fn read_far<P: Packet + ?Sized>(packet: &P, parsed: &mut Parsed) -> O
     read::<_, Far>(packet, parsed.l4.into(), parsed)
 }
 
+/// The IP packet ends before its transport header does: what follows is the link's padding, and not
+/// the sender's.
+#[inline(always)]
+fn ends_before<P: Packet + ?Sized>(packet: &P, parsed: &Parsed) -> bool {
+    let header = match parsed.protocol {
+        TCP => TcpHdr::LEN,
+        UDP => UdpHdr::LEN,
+        ICMP | ICMPV6 => IcmpHdr::LEN,
+        SCTP => SctpHdr::LEN,
+        _ => 0,
+    };
+    let needed = usize::from(parsed.l4 - parsed.l3) + header;
+    // A packet over 64 KiB (BIG TCP) does not say its length.
+    usize::from(parsed.length) < needed && packet.length() <= 0xffff
+}
+
 /// Reads the ports; a later fragment and an unknown protocol have none.
 #[inline(always)]
 pub(super) fn read<P: Packet + ?Sized, R: Reach>(
@@ -47,6 +63,9 @@ pub(super) fn read<P: Packet + ?Sized, R: Reach>(
 ) -> Option<Skip> {
     if matches!(parsed.fragment, Fragment::Later) {
         return None;
+    }
+    if ends_before(packet, parsed) {
+        return Some(Skip::Malformed);
     }
     match parsed.protocol {
         TCP => {

@@ -91,6 +91,7 @@ const RULES: &[Rule] = &[
             "netd-ebpf/src/ctx",
             "netd-ebpf/src/edit",
             "netd-ebpf/src/host",
+            "netd-ebpf/src/judge",
             "netd-ebpf/src/maps",
             "netd-ebpf/src/main.rs",
         ],
