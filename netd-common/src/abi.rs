@@ -8,9 +8,11 @@
 
 mod config;
 mod flows;
+mod ports;
 
 pub use config::*;
 pub use flows::*;
+pub use ports::*;
 
 /// Version of everything in this file: `/sys/fs/bpf/netd/v<ABI_VERSION>/`.
 pub const ABI_VERSION: u32 = 2;

@@ -1,17 +1,18 @@
 //! Masquerade: flows that containers open to the outside, and the host ports they leave from.
 
-use crate::abi::{
-    EndpointKey, FLOW_MAPPED, FLOW_MAPPING, Flow, FlowKey, NETWORK_ENDPOINT_INDEPENDENT, Network,
-};
+mod mapping;
+
+use crate::abi::{EndpointKey, Flow, FlowKey};
 use crate::address::Address;
 use crate::conntrack::{Direction, begin};
-use crate::flow::{End, mapping, masqueraded_flow, moved};
+use crate::flow::{End, masqueraded_flow, moved};
 use crate::fragment;
 use crate::nat::{Origin, enter, has_sources, live, masquerades, publication};
-use crate::parse::{Fragment, Parsed, TCP_ACK, TCP_RST, TCP_SYN, UDP};
+use crate::parse::{Fragment, Parsed, TCP_ACK, TCP_RST, TCP_SYN};
 use crate::publish::remember;
 use crate::tables::{Opened, Tables};
 use crate::verdict::DropReason;
+use mapping::{enter_mapping, find_mapping, insert_mapped, is_independent, is_mapped};
 
 /// How many host ports are tried for a new flow, its own among them.
 pub const TRIES: u32 = 128;
@@ -141,63 +142,6 @@ pub fn open<T: Tables>(
         return failed;
     }
     Some(DropReason::PortsExhausted)
-}
-
-/// A container's UDP port is to have one host port towards every remote end (RFC 4787 REQ-1).
-#[inline(never)]
-fn is_independent<T: Tables>(tables: &T, parsed: &Parsed, network: u32) -> bool {
-    let asked = |network: &Network| network.flags & NETWORK_ENDPOINT_INDEPENDENT != 0;
-    parsed.protocol == UDP && tables.network(network).is_some_and(asked)
-}
-
-/// The host port that the container's port has already, into `host`.
-#[inline(never)]
-fn find_mapping<T: Tables>(tables: &mut T, parsed: &Parsed, host: &mut End) -> bool {
-    let Some(place) = live(tables, &mapping(parsed.from(), UDP, FLOW_MAPPING)) else {
-        return false;
-    };
-    let there = tables.flow(place).peer_end();
-    host.port = there.port;
-    there.address == host.address
-}
-
-/// Opens a flow at the port that its mapping has. Towards this remote end another network's flow may
-/// have it, which is not to be shared.
-#[inline(never)]
-fn insert_mapped<T: Tables>(
-    tables: &mut T,
-    parsed: &Parsed,
-    network: u32,
-    host: &End,
-) -> Option<DropReason> {
-    let key = masqueraded_flow(parsed.to(), *host, parsed.protocol);
-    if live(tables, &key).is_some() {
-        return Some(DropReason::PortsExhausted);
-    }
-    let failed = insert(tables, parsed, network, &key);
-    if failed.is_none() {
-        opened(tables, parsed, &key);
-    }
-    failed
-}
-
-/// Remembers a new mapping, both ways.
-#[inline(never)]
-fn enter_mapping<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) {
-    let (inner, outer) = (parsed.from(), key.local_end());
-    remember(tables, key, &mapping(inner, UDP, FLOW_MAPPING), &outer);
-    remember(tables, key, &mapping(outer, UDP, FLOW_MAPPED), &inner);
-}
-
-/// The host's end is what another container's port is mapped to, whoever the remote end is.
-#[inline(always)]
-fn is_mapped<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End) -> bool {
-    if parsed.protocol != UDP {
-        return false;
-    }
-    let Some(place) = live(tables, &mapping(*host, UDP, FLOW_MAPPED)) else { return false };
-    let flow = tables.flow(place);
-    flow.peer != parsed.source || flow.peer_port != parsed.source_port
 }
 
 /// A flow, a publication or a socket of the host's has the host's end `host`, which is `key`'s.

@@ -1,22 +1,24 @@
 //! Translated flows: finding them, following them, and where a host port leads
 //! (DESIGN 3.3 rules 3, 5, 6 and 3.4). Opening one is in `publish` and `masquerade`.
 
+mod follow;
+
+pub(crate) use follow::{enter, live};
+pub use follow::{follow, is_alive};
+
 use crate::abi::{
-    FLOW_MAPPED, FLOW_MAPPING, FLOW_MASQUERADED, Flow, FlowKey, NETWORK_INTERNAL,
-    NETWORK_MASQUERADE, Network, PORT_ADDRESS, PORT_ANY, PORT_INNER, PORT_RANGE_ADDRESS,
-    PORT_RANGE_ANY, Published, Timeouts, UPLINK_SOURCES,
+    FLOW_MASQUERADED, Flow, FlowKey, NETWORK_INTERNAL, NETWORK_MASQUERADE, Network, PORT_ADDRESS,
+    PORT_ANY, PORT_INNER, PORT_RANGE_ADDRESS, PORT_RANGE_ANY, Published, UPLINK_SOURCES,
 };
 use crate::address::Address;
-use crate::conntrack::{Direction, State, step, timeout};
+use crate::conntrack::Direction;
 use crate::error;
-use crate::flow::{
-    End, mapping, masqueraded_flow, moved, published_flow, published_port, published_range,
-};
+use crate::flow::{End, masqueraded_flow, published_flow, published_port, published_range};
 use crate::fragment;
 use crate::masquerade;
-use crate::parse::{Fragment, Headers, Parsed, UDP};
+use crate::parse::{Fragment, Headers, Parsed};
 use crate::publish;
-use crate::tables::{Opened, Tables};
+use crate::tables::Tables;
 use crate::verdict::{Answer, Back, DropReason, IcmpError, Orders, Routed, Ruling, Translation};
 
 /// A packet from outside: to a published port, or back to a container that opened the flow.
@@ -199,176 +201,6 @@ pub fn publication<'a, T: Tables>(
         return tables.range(&published_range(any, protocol));
     }
     None
-}
-
-/// The place of a flow that has neither expired nor lost its owner; what is left of one that has is
-/// removed.
-#[inline(always)]
-pub(crate) fn live<T: Tables>(tables: &mut T, key: &FlowKey) -> Option<T::Place> {
-    let place = tables.find(key)?;
-    tables.is_alive(place, key).then_some(place)
-}
-
-/// A flow has neither expired nor lost its owner; what is left of one that has is removed.
-#[inline(always)]
-pub fn is_alive<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) -> bool {
-    let flow = tables.flow(place);
-    let age = tables.now().saturating_sub(flow.last_seen);
-    let times = match tables.config() {
-        Some(config) => &config.timeouts,
-        None => &Timeouts::DEFAULT,
-    };
-    let expired = age > timeout(times, State::from_number(flow.state), key);
-    if !expired && tables.generation(flow.slot) == flow.generation {
-        return true;
-    }
-    let network = flow.network;
-    forget(tables, key, network);
-    false
-}
-
-/// Removes a flow, and counts it out of its network's established ones.
-#[inline(never)]
-fn forget<T: Tables>(tables: &mut T, key: &FlowKey, network: u32) {
-    if tables.close(key)
-        && key.kind <= FLOW_MASQUERADED
-        && let Some(usage) = tables.usage(network)
-    {
-        usage.established = usage.established.saturating_sub(1);
-    }
-}
-
-/// Enters a new flow. A network that opens more than its share without an answer competes with its
-/// like for room.
-#[inline(never)]
-pub(crate) fn enter<T: Tables>(tables: &mut T, key: &FlowKey, flow: &Flow) -> Opened {
-    let now = flow.last_seen;
-    let (share, window) = match tables.config() {
-        Some(config) => (config.unreplied_share, config.timeouts.window),
-        None => (0, 0),
-    };
-    let mut crowded = false;
-    if let Some(usage) = tables.usage(flow.network) {
-        if now.saturating_sub(usage.window) > u64::from(window) * 1_000_000_000 {
-            usage.window = now;
-            usage.opened = 0;
-            usage.answered = 0;
-        }
-        usage.opened = usage.opened.wrapping_add(1);
-        crowded = usage.opened.saturating_sub(usage.answered) > share;
-    }
-    tables.open(key, flow, crowded)
-}
-
-/// Brings a flow's record up to date with a packet of it. Two processors may do so at once: the
-/// worst case is a state or time that lags by one packet.
-#[inline(always)]
-pub fn follow<T: Tables>(
-    tables: &mut T,
-    place: T::Place,
-    key: &FlowKey,
-    parsed: &Parsed,
-    direction: Direction,
-) {
-    let now = tables.now();
-    let flow = tables.flow(place);
-    let before = State::from_number(flow.state);
-    let done = step(flow, parsed, direction, now.saturating_sub(flow.last_seen));
-    if let Some(window) = done.sender {
-        tables.advance(place, direction, window, done.scale);
-    }
-    if let Some(window) = done.receiver {
-        tables.advance(place, direction.back(), window, None);
-    }
-    if !done.touch {
-        return;
-    }
-    tables.refresh(place, now, done.state);
-    // A half-open connection stays among the unreplied: a flood of SYNs, answered or not, pushes out
-    // only its like.
-    if matches!(before, State::Unreplied | State::Answered)
-        && matches!(done.state, State::Established | State::Closing)
-    {
-        establish(tables, place, key);
-    } else {
-        keep_name(tables, place, key, now);
-    }
-}
-
-/// Moves a flow among those that are never pushed out, as long as its network has not more than its
-/// share of them.
-#[inline(always)]
-fn establish<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) {
-    let network = tables.flow(place).network;
-    let share = match tables.config() {
-        Some(config) => config.established_share,
-        None => 0,
-    };
-    if let Some(usage) = tables.usage(network) {
-        usage.answered = usage.answered.wrapping_add(1);
-        if usage.established >= share {
-            return;
-        }
-    }
-    establish_name(tables, place, key);
-    if !tables.establish(key) {
-        return;
-    }
-    if let Some(usage) = tables.usage(network) {
-        usage.established = usage.established.wrapping_add(1);
-    }
-}
-
-#[inline(never)]
-fn establish_name<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) {
-    if let Some(name) = name(tables.flow(place), key) {
-        tables.establish(&name);
-    }
-    if key.protocol == UDP && key.kind == FLOW_MASQUERADED {
-        let inner = tables.flow(place).peer_end();
-        tables.establish(&mapping(inner, UDP, FLOW_MAPPING));
-        tables.establish(&mapping(key.local_end(), UDP, FLOW_MAPPED));
-    }
-}
-
-/// What says by which other end the flow's opener is known; none where it is known by its own.
-#[inline(always)]
-pub(crate) fn name(flow: &Flow, key: &FlowKey) -> Option<FlowKey> {
-    if key.kind == FLOW_MASQUERADED {
-        let own = flow.peer_port == key.local_port;
-        return if own {
-            None
-        } else {
-            Some(moved(key.remote_end(), flow.peer_end(), key.protocol))
-        };
-    }
-    let client = flow.client_end()?;
-    if client.port == key.remote_port {
-        return None;
-    }
-    Some(moved(flow.peer_end(), client, key.protocol))
-}
-
-/// Keeps what says where a moved flow is as young as the flow.
-#[inline(never)]
-fn keep_name<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey, now: u64) {
-    if let Some(name) = name(tables.flow(place), key)
-        && let Some(at) = tables.find(&name)
-    {
-        tables.refresh(at, now, State::Established);
-    }
-    if key.protocol == UDP && key.kind == FLOW_MASQUERADED {
-        let inner = tables.flow(place).peer_end();
-        keep(tables, &mapping(inner, UDP, FLOW_MAPPING), now);
-        keep(tables, &mapping(key.local_end(), UDP, FLOW_MAPPED), now);
-    }
-}
-
-#[inline(always)]
-fn keep<T: Tables>(tables: &mut T, key: &FlowKey, now: u64) {
-    if let Some(at) = tables.find(key) {
-        tables.refresh(at, now, State::Established);
-    }
 }
 
 /// The ends that a packet of this flow and direction gets.
