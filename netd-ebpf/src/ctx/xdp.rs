@@ -40,7 +40,7 @@ impl<'a> Frame<'a> {
 
     /// To the other side of the veth `ifindex`, past the programs of this side.
     #[inline(always)]
-    pub(crate) fn redirect(&mut self, ifindex: u32) -> u32 {
+    pub(crate) fn redirect(&self, ifindex: u32) -> u32 {
         // SAFETY: the helper takes plain numbers.
         unsafe { bpf_redirect(ifindex, 0) as u32 }
     }
