@@ -10,7 +10,7 @@ use super::{
 use crate::desired::XdpChoice;
 use crate::error::{Error, Result};
 use crate::plan::Step;
-use crate::spec::name::{InterfaceName, Mac};
+use crate::spec::name::InterfaceName;
 use crate::state::{Host, Netns, State};
 use nix::net::if_::if_nametoindex;
 use std::{
@@ -21,6 +21,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::sync::mpsc;
+
+mod express;
 
 /// The kernel. It acts in the namespace that it was opened in.
 pub struct Live {
@@ -87,11 +89,6 @@ impl Live {
     pub fn look_everywhere(&mut self) {
         self.insides.touch_all();
         self.reread = true;
-    }
-
-    /// Says which uplinks are to run XDP.
-    pub fn choose_xdp(&mut self, choice: XdpChoice) {
-        self.xdp = choice;
     }
 
     /// Packets dropped, by reason and device index.
@@ -238,17 +235,10 @@ impl Live {
                 self.vanished.remove(address);
                 self.dataplane_mut()?.put_local(*address)
             }
-            Step::PutExpress(name, mac) => {
-                let there = self.cards.get(name).and_then(|card| card.program);
-                let index = index(name)?;
-                self.dataplane_mut()?.put_express(index, name, *mac, there)
-            }
-            Step::DeleteExpress(name) => {
-                let index = index(name)?;
-                self.dataplane_mut()?.delete_express(index)
-            }
-            Step::StartPolling(_, netns, peer) => self.insides.set_polling(*netns, peer, true),
-            Step::StopPolling(_, netns, peer) => self.insides.set_polling(*netns, peer, false),
+            Step::PutExpress(..)
+            | Step::DeleteExpress(..)
+            | Step::StartPolling(..)
+            | Step::StopPolling(..) => self.apply_express(step),
             Step::PutBridge(..)
             | Step::DeleteBridge(..)
             | Step::PutVeth(..)
@@ -258,25 +248,6 @@ impl Live {
                 Err(Error::internal(format!("step reached the wrong half of the kernel: {step}")))
             }
         }
-    }
-
-    /// Where XDP is wanted.
-    fn express_wanted(&self) -> BTreeMap<InterfaceName, Mac> {
-        let chosen = self.cards.iter().filter(|(name, card)| self.xdp.runs(name, card.wins));
-        chosen.map(|(name, card)| (name.clone(), card.mac)).collect()
-    }
-
-    /// Where this agent's XDP program runs, by what the maps know; an uplink that lost it has an
-    /// address that no device has.
-    fn express_running(&self, known: &BTreeMap<u32, Mac>) -> Result<BTreeMap<InterfaceName, Mac>> {
-        let own = self.dataplane()?.express_program();
-        let running = known.iter().filter_map(|(index, mac)| {
-            let name = self.names.get(index).cloned();
-            let name = name.or_else(|| format!("#{index}").parse().ok())?;
-            let there = self.cards.get(&name).and_then(|card| card.program);
-            Some((name, if own.is_some() && there == own { *mac } else { Mac([0; 6]) }))
-        });
-        Ok(running.collect())
     }
 
     /// A device's index: now, or when it was last seen, for those that have just gone; `#17`
@@ -296,8 +267,7 @@ impl Live {
 impl Kernel for Live {
     async fn observe(&mut self) -> Result<(State, Host)> {
         let express = self.dataplane()?.express()?;
-        let polling = !express.is_empty() || !self.express_wanted().is_empty();
-        let mut view = self.insides.observe(&self.host, polling).await?;
+        let mut view = self.insides.observe(&self.host, self.asks_polling(&express)).await?;
         self.names = view.names;
         self.cards = view.cards;
         view.host.express = self.express_wanted();

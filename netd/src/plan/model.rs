@@ -67,6 +67,17 @@ impl Model {
                 let old = kernel.uplinks.insert(name.clone(), entry.clone());
                 assert_ne!(old.as_ref(), Some(entry), "nothing to do");
             }
+            Step::DeleteExpress(..)
+            | Step::PutExpress(..)
+            | Step::StopPolling(..)
+            | Step::StartPolling(..) => self.apply_express(step),
+            Step::PutPublished(key, entry) => self.put_published(*key, entry.clone()),
+        }
+    }
+
+    fn apply_express(&mut self, step: &Step) {
+        let kernel = &mut self.0;
+        match step {
             Step::DeleteExpress(name) => {
                 kernel.express.remove(name).expect("takes XDP off where it runs");
             }
@@ -82,7 +93,7 @@ impl Model {
                 assert_eq!((veth.netns, &veth.peer), (*netns, peer));
                 assert!(kernel.polled.insert(name.clone()), "nothing to do");
             }
-            Step::PutPublished(key, entry) => self.put_published(*key, entry.clone()),
+            other => unreachable!("not about XDP: {other}"),
         }
     }
 
