@@ -31,7 +31,6 @@ fn main() -> Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "bench-xdp needs root");
     let rounds =
         env::args().nth(1).map_or(Ok(9), |n| n.parse()).context("usage: bench-xdp [ROUNDS]")?;
-    let generator = program::load_xdp(XDP_TX)?;
     let mut tracks = vec![netd("xdp", "on")?, netd("tcx", "off")?];
     let mut skipped = Vec::new();
     match iptables() {
@@ -41,7 +40,7 @@ fn main() -> Result<()> {
     let mut samples = vec![Vec::new(); tracks.len()];
     for round in 0..=rounds {
         for (track, samples) in tracks.iter().zip(&mut samples) {
-            let sample = track.sample(&generator)?;
+            let sample = track.sample()?;
             // The first warms up.
             if round > 0 {
                 samples.push(sample);
@@ -60,6 +59,7 @@ struct Track {
     container: Option<TestNs>,
     sink: Option<Child>,
     frame: Vec<u8>,
+    generator: Ebpf,
     /// Interface index of the neighbour's end of the cable.
     index: u32,
 }
@@ -126,34 +126,34 @@ fn track(name: &'static str, host: TestHost) -> Result<Track> {
     // 64 bytes with the frame check sequence.
     let body = Body::Udp(40_000, PORTS.0, vec![0; 18]);
     let frame = Frame::new(macs, NEIGHBOUR.0.parse()?, HOST.0.parse()?, body).bytes();
-    Ok(Track { name, host, container: None, sink: None, frame, index })
+    let generator = program::sender(&frame)?;
+    Ok(Track { name, host, container: None, sink: None, frame, generator, index })
 }
 
 impl Track {
     /// Waits until its sink gets something.
     fn ready(self) -> Result<Self> {
-        let generator = program::load_xdp(XDP_TX)?;
         let arrives = wait(Duration::from_secs(10), || {
             let before = self.arrived().unwrap_or(0);
-            self.send(&generator, 64).is_ok() && self.arrived().is_ok_and(|now| now > before)
+            self.send(64).is_ok() && self.arrived().is_ok_and(|now| now > before)
         });
         ensure!(arrives, "{}: no packet arrives", self.name);
         Ok(self)
     }
 
     /// Packets a second that arrived, sent as fast as one processor sends and carries them.
-    fn sample(&self, generator: &Ebpf) -> Result<f64> {
+    fn sample(&self) -> Result<f64> {
         let before = self.arrived()?;
         let start = Instant::now();
         for _ in 0..BURSTS {
-            self.send(generator, BURST)?;
+            self.send(BURST)?;
         }
         let time = start.elapsed();
         Ok((self.arrived()? - before) as f64 / time.as_secs_f64())
     }
 
-    fn send(&self, generator: &Ebpf, count: u32) -> Result<()> {
-        let program: &Xdp = generator.program("verdict").context("no program")?.try_into()?;
+    fn send(&self, count: u32) -> Result<()> {
+        let program: &Xdp = self.generator.program("verdict").context("no program")?.try_into()?;
         let length = u32::try_from(self.frame.len())?;
         let context: Vec<u8> =
             [0, length, 0, self.index, 0, 0].iter().flat_map(|n: &u32| n.to_ne_bytes()).collect();
@@ -220,4 +220,3 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
 s.bind(('', int(sys.argv[1])))
 time.sleep(86400)
 ";
-const XDP_TX: i32 = 3;
