@@ -1,5 +1,9 @@
 //! Packets for tests: built with every length and checksum right, then spoiled where a case wants.
 
+mod transports;
+
+pub use transports::{Chunk, Segment};
+
 use netd_common::checksum;
 use std::net::IpAddr;
 
@@ -15,8 +19,14 @@ pub struct Frame {
     /// Bytes between the IP header and the transport: IPv4 options, or IPv6 extension headers with
     /// the first one's number.
     pub extra: Option<(u8, Vec<u8>)>,
-    /// Fragment offset in units of 8 bytes, and more-fragments (IPv4 only).
+    /// Fragment offset in units of 8 bytes, and more-fragments.
     pub fragment: (u16, bool),
+    /// Type of service (IPv4).
+    pub service: u8,
+    /// Identification.
+    pub id: u16,
+    /// Don't fragment (IPv4).
+    pub whole: bool,
     /// What the packet carries.
     pub body: Body,
 }
@@ -30,6 +40,10 @@ pub enum Body {
     Udp(u16, u16, Vec<u8>),
     /// Type, code, the rest of the message.
     Icmp(u8, u8, Vec<u8>),
+    /// A TCP segment in full.
+    Segment(Segment),
+    /// An SCTP packet with one chunk.
+    Sctp(Chunk),
     /// Protocol number, bytes.
     Raw(u8, Vec<u8>),
 }
@@ -39,7 +53,8 @@ impl Body {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Tcp(..) => "TCP",
+            Self::Tcp(..) | Self::Segment(_) => "TCP",
+            Self::Sctp(_) => "SCTP",
             Self::Udp(..) => "UDP",
             Self::Icmp(..) => "an echo",
             Self::Raw(..) => "another protocol",
@@ -51,7 +66,17 @@ impl Frame {
     /// A packet between two addresses, from and to these Ethernet addresses.
     #[must_use]
     pub fn new(macs: ([u8; 6], [u8; 6]), from: IpAddr, to: IpAddr, body: Body) -> Self {
-        Self { macs, addresses: (from, to), hops: 64, extra: None, fragment: (0, false), body }
+        Self {
+            macs,
+            addresses: (from, to),
+            hops: 64,
+            extra: None,
+            fragment: (0, false),
+            service: 0,
+            id: 0x1234,
+            whole: false,
+            body,
+        }
     }
 
     /// With this TTL or hop limit.
@@ -59,6 +84,42 @@ impl Frame {
     pub fn hops(mut self, hops: u8) -> Self {
         self.hops = hops;
         self
+    }
+
+    /// May not be fragmented on its way.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
+    /// With these bytes between the IP header and the transport, the first of which are a header of
+    /// this number in IPv6.
+    #[must_use]
+    pub fn extra(mut self, first: u8, bytes: &[u8]) -> Self {
+        self.extra = Some((first, bytes.to_vec()));
+        self
+    }
+
+    /// The packet in two fragments, the first with `count` bytes of the transport.
+    #[must_use]
+    pub fn split(&self, count: usize) -> (Vec<u8>, Vec<u8>) {
+        let (protocol, transport) = self.transport();
+        let part = |fragment, bytes: &[u8]| {
+            let body = Body::Raw(protocol, bytes.to_vec());
+            Self { fragment, body, ..self.clone() }.bytes()
+        };
+        let behind = ((count / 8) as u16, false);
+        (part((0, true), &transport[..count]), part(behind, &transport[count..]))
+    }
+
+    /// The packet as an ICMP error quotes it: all headers of IP, and `count` bytes behind them, or
+    /// as many as there are.
+    #[must_use]
+    pub fn quoted(&self, count: usize) -> Vec<u8> {
+        let packet = self.bytes();
+        let behind = packet.len() - self.transport().1.len();
+        packet[14..packet.len().min(behind + count)].to_vec()
     }
 
     /// The frame's bytes.
@@ -86,11 +147,11 @@ impl Frame {
     fn ipv4(&self, from: [u8; 4], to: [u8; 4], protocol: u8, payload: usize) -> Vec<u8> {
         let options = self.extra.as_ref().map_or(&[][..], |(_, bytes)| bytes);
         let length = 20 + options.len();
-        let mut ip = vec![0x40 | (length / 4) as u8, 0];
+        let mut ip = vec![0x40 | (length / 4) as u8, self.service];
         ip.extend(((length + payload) as u16).to_be_bytes());
-        ip.extend([0x12, 0x34]);
-        let more = if self.fragment.1 { 0x2000 } else { 0 };
-        ip.extend((self.fragment.0 | more).to_be_bytes());
+        ip.extend(self.id.to_be_bytes());
+        let flags = u16::from(self.whole) << 14 | u16::from(self.fragment.1) << 13;
+        ip.extend((flags | self.fragment.0).to_be_bytes());
         ip.extend([self.hops, protocol, 0, 0]);
         ip.extend(from);
         ip.extend(to);
@@ -101,10 +162,17 @@ impl Frame {
     }
 
     fn ipv6(&self, from: [u8; 16], to: [u8; 16], protocol: u8, payload: usize) -> Vec<u8> {
-        let (first, extra) = match &self.extra {
-            Some((first, bytes)) => (*first, &bytes[..]),
-            None => (protocol, &[][..]),
+        let part = self.fragment != (0, false);
+        let behind = if part { FRAGMENT } else { protocol };
+        let (first, mut extra) = match &self.extra {
+            Some((first, bytes)) => (*first, bytes.clone()),
+            None => (behind, Vec::new()),
         };
+        if part {
+            extra.extend([protocol, 0]);
+            extra.extend((self.fragment.0 << 3 | u16::from(self.fragment.1)).to_be_bytes());
+            extra.extend(u32::from(self.id).to_be_bytes());
+        }
         let mut ip = vec![0x60, 0, 0, 0];
         ip.extend(((extra.len() + payload) as u16).to_be_bytes());
         ip.extend([first, self.hops]);
@@ -118,12 +186,11 @@ impl Frame {
     fn transport(&self) -> (u8, Vec<u8>) {
         match &self.body {
             Body::Tcp(from, to, flags, payload) => {
-                let mut tcp = Vec::from(from.to_be_bytes());
-                tcp.extend(to.to_be_bytes());
-                tcp.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x50, *flags, 0xff, 0xff, 0, 0, 0, 0]);
-                tcp.extend(payload);
-                self.seal(6, tcp, 16)
+                let segment = Segment::new((*from, *to), *flags).at(1, 2);
+                self.seal(6, segment.payload(payload).bytes(), 16)
             }
+            Body::Segment(segment) => self.seal(6, segment.bytes(), 16),
+            Body::Sctp(chunk) => (132, chunk.bytes()),
             Body::Udp(from, to, payload) => {
                 let mut udp = Vec::from(from.to_be_bytes());
                 udp.extend(to.to_be_bytes());
@@ -144,7 +211,11 @@ impl Frame {
 
     fn seal(&self, protocol: u8, mut bytes: Vec<u8>, at: usize) -> (u8, Vec<u8>) {
         let pseudo = if protocol == 1 { 0 } else { self.pseudo_header(protocol, bytes.len()) };
-        let check = checksum::of(pseudo, &bytes);
+        let mut check = checksum::of(pseudo, &bytes);
+        // Zero would mean that there is none (RFC 768).
+        if protocol == 17 && check == [0; 2] {
+            check = [0xff; 2];
+        }
         bytes[at..at + 2].copy_from_slice(&check);
         (protocol, bytes)
     }
@@ -160,6 +231,17 @@ impl Frame {
             + checksum::sum(&numbers)
             + checksum::sum(&(length as u16).to_be_bytes())
     }
+}
+
+/// The number of IPv6's fragment header.
+const FRAGMENT: u8 = 44;
+
+/// An ICMP error: type, code, the four bytes that depend on them, and what it quotes.
+#[must_use]
+pub fn error(kind: u8, code: u8, word: u32, quoted: &[u8]) -> Body {
+    let mut rest = Vec::from(word.to_be_bytes());
+    rest.extend(quoted);
+    Body::Icmp(kind, code, rest)
 }
 
 /// An ARP message: operation, sender's and target's addresses.

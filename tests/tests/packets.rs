@@ -5,12 +5,14 @@
 use netd_common::{
     abi::{Flow, FlowKey, programs},
     conntrack::State,
-    verdict::{DropReason, Verdict},
+    verdict::DropReason,
 };
 use netd_tests::{
-    budget, bytes, cases,
+    budget, bytes,
+    cases::{self, Table},
     kernel::{Kernel, Written},
     ns::is_root,
+    world::World,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,12 +23,21 @@ fn states(flows: &BTreeMap<FlowKey, Flow>) -> impl Iterator<Item = (FlowKey, Sta
     flows.iter().map(|(key, flow)| (*key, State::from_number(flow.state)))
 }
 
+fn is_in(world: &World, key: &FlowKey, table: Table) -> bool {
+    match table {
+        Table::Established => world.flows.contains_key(key),
+        Table::Unreplied => world.unreplied.contains_key(key),
+        Table::Crowded => world.crowded.contains_key(key),
+    }
+}
+
 #[test]
 fn every_case_holds_on_bytes() {
     let mut wrong = Vec::new();
     for case in cases::all() {
         let (verdict, packet, world) = bytes::run(&case);
-        let mut flows: Vec<_> = states(&world.flows).chain(states(&world.unreplied)).collect();
+        let tables = [&world.flows, &world.unreplied, &world.crowded];
+        let mut flows: Vec<_> = tables.into_iter().flat_map(states).collect();
         let mut wanted = case.flows.clone();
         flows.sort_by_key(|f| f.0);
         wanted.sort_by_key(|f| f.0);
@@ -36,6 +47,10 @@ fn every_case_holds_on_bytes() {
             wrong.push(format!("{}: bytes\n  {packet:02x?}\n  {:02x?}", case.name, case.out));
         } else if flows != wanted {
             wrong.push(format!("{}: flows\n  {flows:?}\n  {wanted:?}", case.name));
+        } else if let Some((key, table)) = case.places.iter().find(|(k, t)| !is_in(&world, k, *t)) {
+            wrong.push(format!("{}: not {table:?}: {key:?}", case.name));
+        } else if case.still && world != case.world {
+            wrong.push(format!("{}: tables\n  {world:?}\n  {:?}", case.name, case.world));
         }
     }
     assert!(wrong.is_empty(), "{} cases fail:\n{}", wrong.len(), wrong.join("\n"));
@@ -84,10 +99,8 @@ fn every_case_has_a_name_of_its_own() {
 
 #[test]
 fn every_drop_reason_of_a_packet_has_a_case() {
-    let seen: BTreeSet<_> = cases::all()
-        .into_iter()
-        .filter_map(|c| if let Verdict::Drop(reason) = c.verdict { Some(reason) } else { None })
-        .collect();
+    let seen: BTreeSet<_> =
+        cases::all().into_iter().filter_map(|c| bytes::action(c.verdict).1).collect();
     // A table in memory is never full, and its edits never fail.
     let outside = [DropReason::TableFull, DropReason::EditFailed];
     let missing: Vec<_> =

@@ -3,10 +3,15 @@
 
 mod container_in;
 mod container_out;
+#[allow(dead_code)]
+mod family;
+mod handshakes;
+mod talk;
 mod uplink_in;
 mod uplink_out;
 
 use crate::{
+    bytes,
     frame::{Body, Frame},
     world::{Container, ROUTER_MAC, UPLINK, UPLINK_MAC, World},
 };
@@ -69,6 +74,21 @@ pub struct Case {
     pub out: Vec<u8>,
     /// All flows afterwards.
     pub flows: Vec<(FlowKey, State)>,
+    /// In which tables some of them are.
+    pub places: Vec<(FlowKey, Table)>,
+    /// Nothing in any table changes, no time either.
+    pub still: bool,
+}
+
+/// A table of flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// Those that are never pushed out.
+    Established,
+    /// New and half-open ones.
+    Unreplied,
+    /// New ones of networks that open more than their share.
+    Crowded,
 }
 
 impl Case {
@@ -76,7 +96,8 @@ impl Case {
     fn new(name: impl Into<String>, hook: Hook, packet: Vec<u8>, verdict: Verdict) -> Self {
         let out = packet.clone();
         let (name, world) = (name.into(), World::standard());
-        Self { name, hook, world, packet, verdict, out, flows: Vec::new() }
+        let (flows, places) = (Vec::new(), Vec::new());
+        Self { name, hook, world, packet, verdict, out, flows, places, still: false }
     }
 
     fn world(mut self, change: impl FnOnce(&mut World)) -> Self {
@@ -93,13 +114,44 @@ impl Case {
         self.flows = flows.to_vec();
         self
     }
+
+    fn place(mut self, key: FlowKey, table: Table) -> Self {
+        self.places.push((key, table));
+        self
+    }
+
+    /// All tables stay as they are.
+    fn still(mut self) -> Self {
+        let world = &self.world;
+        let all = [&world.flows, &world.unreplied, &world.crowded].into_iter().flatten();
+        self.flows = all.map(|(key, flow)| (*key, State::from_number(flow.state))).collect();
+        self.still = true;
+        self
+    }
+
+    /// Another packet went before.
+    fn after(self, hook: Hook, packet: &[u8]) -> Self {
+        self.world(|w| send(w, hook, packet))
+    }
+}
+
+/// A packet meets a program, and leaves in the tables what it does.
+fn send(world: &mut World, hook: Hook, packet: &[u8]) {
+    let verdict = bytes::step(hook, &mut packet.to_vec(), world);
+    let dropped = matches!(verdict, Verdict::Pass | Verdict::Drop(_));
+    assert!(!dropped, "what goes before a case is no packet of a flow: {verdict:?}");
 }
 
 /// Every row.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    let parts =
-        [container_out::cases(), container_in::cases(), uplink_in::cases(), uplink_out::cases()];
+    let parts = [
+        container_out::cases(),
+        container_in::cases(),
+        uplink_in::cases(),
+        uplink_out::cases(),
+        handshakes::cases(),
+    ];
     parts.into_iter().flatten().collect()
 }
 

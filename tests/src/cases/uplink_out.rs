@@ -1,5 +1,6 @@
 //! What leaves by a wire: masquerade, and the answers of published ports (DESIGN 3.3 rule 5).
 
+use super::family::tried;
 use super::{
     Case, Hook, PUBLISHED_SLOT, end, enter, leaving, masqueraded_flow, publish, published_flow,
     record, translated,
@@ -8,6 +9,7 @@ use crate::frame::{Body, echo};
 use crate::world::{A, B, F, G, HOST4, HOST6, UPLINK, World, ip};
 use netd_common::abi::Flow;
 use netd_common::conntrack::State;
+use netd_common::flow::moved;
 use netd_common::verdict::{DropReason, Verdict};
 use std::net::IpAddr;
 
@@ -124,56 +126,47 @@ fn followed() -> Vec<Case> {
 }
 
 fn collisions() -> Vec<Case> {
-    let (inner, host, server) = (A.v4(), ip(HOST4), ip("203.0.113.9"));
-    let own = masqueraded_flow(end(server, 443), end(host, 4000), 6);
-    let packet = leaving(inner, server, syn(4000, 443)).bytes();
-    // The second candidate, computed here by the rule that masquerade.rs documents.
-    let other = 1024 + (seed(inner, server, 4000) + 7919) % 64_512;
-    let other = u16::try_from(other).unwrap();
-    let second = masqueraded_flow(end(server, 443), end(host, other), 6);
-    let out = leaving(host, server, syn(other, 443)).bytes();
-    vec![
-        row(
-            "a port that another container has for this server is not shared",
-            packet.clone(),
-            translated(end(host, other)),
-        )
-        .world(|w| {
-            let record = record(w, B, end(B.v4(), 4000), State::Established, 0);
-            enter(w, own, record);
-        })
-        .out(out.clone())
-        .flows(&[(own, State::Established), (second, State::Unreplied)]),
-        row(
-            "a published port is never a source port",
-            packet.clone(),
-            translated(end(host, other)),
-        )
-        .world(|w| publish(w, end(ip("0.0.0.0"), 4000), 6, B, 80))
-        .out(out.clone())
-        .flows(&[(second, State::Unreplied)]),
-        row(
-            "a flow keeps its port when its own becomes free",
-            packet,
-            translated(end(host, other)),
-        )
-        .world(|w| {
-            let record = record(w, A, end(inner, 4000), State::Established, 0);
-            enter(w, second, record);
-        })
-        .out(out)
-        .flows(&[(second, State::Established)]),
-    ]
+    let mut rows = Vec::new();
+    for (inner, host, server) in ends() {
+        let own = masqueraded_flow(end(server, 443), end(host, 4000), 6);
+        let packet = leaving(inner, server, syn(4000, 443)).bytes();
+        let other = tried(end(inner, 4000), end(server, 443), 1);
+        let second = masqueraded_flow(end(server, 443), end(host, other), 6);
+        let name = moved(end(server, 443), end(inner, 4000), 6);
+        let out = leaving(host, server, syn(other, 443)).bytes();
+        let took = |name: &str| {
+            let name = format!("{name} ({host})");
+            row(name, packet.clone(), translated(end(host, other))).out(out.clone())
+        };
+        let opened = (second, State::Unreplied);
+        rows.push(
+            took("a port that another container has for this server is not shared")
+                .world(|w| {
+                    let record = record(w, B, end(inner, 4001), State::Established, 0);
+                    enter(w, own, record);
+                })
+                .flows(&[(own, State::Established), opened, (name, State::Unreplied)]),
+        );
+        rows.push(
+            took("a published port is never a source port")
+                .world(|w| publish(w, end(wildcard(host), 4000), 6, B, 80))
+                .flows(&[opened, (name, State::Unreplied)]),
+        );
+        rows.push(
+            took("a flow keeps its port when its own becomes free")
+                .world(|w| {
+                    let flow = record(w, A, end(inner, 4000), State::Established, 0);
+                    enter(w, second, flow);
+                    enter(w, name, record(w, A, end(host, other), State::Established, 0));
+                })
+                .flows(&[(second, State::Established), (name, State::Established)]),
+        );
+    }
+    rows
 }
 
-fn seed(inner: IpAddr, server: IpAddr, port: u32) -> u32 {
-    let word = |a: IpAddr| match a {
-        IpAddr::V4(a) => u32::from_ne_bytes(a.octets()),
-        IpAddr::V6(_) => unreachable!("IPv4 only"),
-    };
-    let mapped = 0xffff_u32.to_be().rotate_left(13);
-    let ends = (word(inner) ^ mapped) ^ (word(server) ^ mapped).rotate_left(16);
-    (ends ^ port).wrapping_mul(0x9e37_79b1) >> 8
+fn wildcard(host: IpAddr) -> IpAddr {
+    if host.is_ipv4() { ip("0.0.0.0") } else { ip("::") }
 }
 
 fn published_answers() -> Vec<Case> {
@@ -184,6 +177,7 @@ fn published_answers() -> Vec<Case> {
             leaving(from, client, Body::Tcp(port, 5000, flags, Vec::new())).bytes()
         };
         let flow = |w: &mut World, state| {
+            publish(w, end(wildcard(host), 8080), 6, A, 80);
             let record = Flow { slot: PUBLISHED_SLOT, ..record(w, A, end(host, 8080), state, 0) };
             enter(w, key, record);
         };

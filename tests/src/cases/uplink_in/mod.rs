@@ -4,16 +4,17 @@
 mod answers;
 mod refused;
 
+use super::family::{led, telling, told, tried};
 use super::{
     Case, Hook, PUBLISHED_SLOT, delivered, end, enter, from_outside, masqueraded_flow, publish,
     published_flow, record,
 };
 use crate::frame::{Body, echo};
 use crate::world::{A, B, Container, HOST4, HOST6, World, ip};
-use netd_common::abi::Flow;
+use netd_common::abi::{Flow, FlowKey, Window};
 use netd_common::conntrack::State;
-use netd_common::flow::End;
-use netd_common::verdict::{DropReason, Verdict};
+use netd_common::flow::{End, moved};
+use netd_common::verdict::{DropReason, IcmpError, Verdict};
 use std::net::IpAddr;
 
 const SYN: u8 = 0x02;
@@ -23,6 +24,7 @@ const RST: u8 = 0x04;
 pub(super) fn cases() -> Vec<Case> {
     let parts = [
         published(),
+        displaced(),
         not_published(),
         answers::cases(),
         refused::on_every_address(),
@@ -116,10 +118,15 @@ fn established(client: IpAddr, host: IpAddr, inner: IpAddr) -> Vec<Case> {
             .world(|w| setup(w, State::Answered, 0))
             .out(out(ACK))
             .flows(&[(key, State::Established)]),
-        row(name("an RST is translated and ends nothing"), packet(RST), to)
-            .world(|w| setup(w, State::Established, 0))
+        row(name("an RST that is not exact is translated and ends nothing"), packet(RST), to)
+            .world(|w| {
+                publish(w, end(wildcard(host), 8080), 6, A, 80);
+                let record = flow(w, end(host, 8080), State::Established, 0);
+                let answerer = Window { next: 0, end: 1000 };
+                enter(w, key, Flow { answerer, ..record });
+            })
             .out(out(RST))
-            .flows(&[(key, State::Closing)]),
+            .flows(&[(key, State::Doubted)]),
         row(name("an expired flow is opened anew by a SYN"), packet(SYN), to)
             .world(|w| setup(w, State::Unreplied, 400))
             .out(out(SYN))
@@ -139,18 +146,38 @@ fn established(client: IpAddr, host: IpAddr, inner: IpAddr) -> Vec<Case> {
             Verdict::Pass,
         )
         .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80)),
-        dropped(
-            name("the client port of another host port is refused"),
-            packet(SYN),
-            DropReason::PortsExhausted,
-        )
-        .world(|w| {
-            publish(w, end(wildcard(host), 8080), 6, A, 80);
-            let record = flow(w, end(host, 9090), State::Established, 0);
-            enter(w, key, record);
-        })
-        .flows(&[(key, State::Established)]),
     ]
+}
+
+/// One client port by two host ports to one container port: the answers must differ.
+fn displaced() -> Vec<Case> {
+    let mut rows = Vec::new();
+    for (client, host, inner) in ends() {
+        let key = published_flow(end(client, 5000), end(inner, 80), 6);
+        let port = tried(end(client, 5000), end(host, 8080), 1);
+        let second = FlowKey { remote_port: port.to_be_bytes(), ..key };
+        let name = moved(end(host, 8080), end(client, 5000), 6);
+        let packet = from_outside(client, host, tcp(5000, 8080, SYN)).bytes();
+        rows.push(
+            row(
+                format!("the client port of another host port of {host} gets another one"),
+                packet,
+                led(A, Some(end(client, port)), Some(end(inner, 80))),
+            )
+            .world(|w| {
+                publish(w, end(wildcard(host), 8080), 6, A, 80);
+                let record = record(w, A, end(host, 9090), State::Established, 0);
+                enter(w, key, Flow { slot: PUBLISHED_SLOT, ..record });
+            })
+            .out(arrived(client, A, inner, tcp(port, 80, SYN)))
+            .flows(&[
+                (key, State::Established),
+                (second, State::Unreplied),
+                (name, State::Unreplied),
+            ]),
+        );
+    }
+    rows
 }
 
 fn most_specific_wins() -> Case {

@@ -1,7 +1,10 @@
 //! What no wire may send.
 
 use super::*;
-use crate::{frame::arp, world::ROUTER_MAC};
+use crate::{
+    frame::arp,
+    world::{ROUTER_MAC, UPLINK_MAC},
+};
 
 pub(super) fn on_every_address() -> Vec<Case> {
     let mut rows = Vec::new();
@@ -94,15 +97,17 @@ pub(super) fn impossible_sources() -> Vec<Case> {
 pub(super) fn at_the_last_hop() -> Vec<Case> {
     let mut rows = Vec::new();
     for (client, host, inner) in ends() {
-        let last = from_outside(client, host, tcp(5000, 8080, SYN)).hops(1).bytes();
+        let last = from_outside(client, host, tcp(5000, 8080, SYN)).hops(1);
         let key = published_flow(end(client, 5000), end(inner, 80), 6);
+        let kind = if host.is_ipv4() { 11 } else { 3 };
         rows.push(
-            dropped(
-                format!("a packet to {host} at its last hop is not forwarded"),
-                last,
-                DropReason::HopLimit,
+            row(
+                format!("the sender of a packet to {host} at its last hop is told"),
+                last.bytes(),
+                told(IcmpError::TimeExceeded, host, DropReason::HopLimit),
             )
             .world(|w| publish(w, end(wildcard(host), 8080), 6, A, 80))
+            .out(telling(&last, host, (kind, 0, 0), (UPLINK_MAC, ROUTER_MAC)))
             .flows(&[(key, State::Unreplied)]),
         );
     }
