@@ -89,14 +89,13 @@ pub fn follow<T: Tables>(
         return;
     }
     tables.refresh(place, now, done.state);
+    keep_name(tables, place, key, now);
     // A half-open connection stays among the unreplied: a flood of SYNs, answered or not, pushes out
     // only its like.
     if matches!(before, State::Unreplied | State::Answered)
         && matches!(done.state, State::Established | State::Closing)
     {
         establish(tables, place, key);
-    } else {
-        keep_name(tables, place, key, now);
     }
 }
 
