@@ -6,6 +6,7 @@ mod container_out;
 #[allow(dead_code)]
 mod family;
 mod handshakes;
+mod masquerade;
 mod talk;
 mod uplink_in;
 mod uplink_out;
@@ -151,6 +152,7 @@ pub fn all() -> Vec<Case> {
         uplink_in::cases(),
         uplink_out::cases(),
         handshakes::cases(),
+        masquerade::cases(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -192,6 +194,21 @@ fn publish(world: &mut World, host: End, protocol: u8, container: Container, por
         pad: 0,
     };
     world.published.insert(published_port(host, protocol), published);
+}
+
+/// Publishes `count` host ports from `host` on towards a container's from this one on.
+fn publish_range(
+    world: &mut World,
+    host: End,
+    count: u16,
+    protocol: u8,
+    (container, port): (Container, u16),
+) {
+    let mut one = World::default();
+    publish(&mut one, host, protocol, container, port);
+    let first = u16::from_be_bytes(host.port);
+    let range = (host.address, protocol, first, first + count - 1);
+    world.ranges.extend(one.published.into_values().map(|published| (range, published)));
 }
 
 /// A flow's record, `age` seconds after its last packet.

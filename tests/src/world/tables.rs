@@ -61,7 +61,9 @@ impl Tables for World {
             .is_some()
     }
     fn is_host_socket(&self, _remote: &End, local: &End, protocol: u8) -> bool {
-        self.sockets.contains(&(local.address, local.port, protocol))
+        // A socket on `::` takes IPv4 as well.
+        let places = [local.address, local.address.wildcard(), Address::UNSPECIFIED];
+        places.into_iter().any(|address| self.sockets.contains(&(address, local.port, protocol)))
     }
     fn is_local(&self, address: &Address) -> bool {
         self.locals.contains(address)
