@@ -72,18 +72,7 @@ pub(super) fn read<P: Packet + ?Sized, R: Reach>(
             let Some(tcp) = R::read::<P, TcpHdr>(packet, l4) else {
                 return Some(Skip::Malformed);
             };
-            (parsed.source_port, parsed.destination_port) = (tcp.source, tcp.dest);
-            parsed.detail = tcp.flags;
-            parsed.sequence = u32::from_be_bytes(tcp.seq);
-            parsed.acknowledgement = u32::from_be_bytes(tcp.ack_seq);
-            parsed.window = u16::from_be_bytes(tcp.window);
-            let words = u32::from(tcp.offset >> 4);
-            if let Some(payload) = packet.segment() {
-                parsed.length = parsed.l4 - parsed.l3 + words as u16 * 4 + payload;
-            }
-            if tcp.flags & TCP_SYN != 0 {
-                options::read(packet, parsed, words);
-            }
+            read_tcp(packet, &tcp, parsed);
         }
         UDP => {
             let Some(udp) = R::read::<P, UdpHdr>(packet, l4) else {
@@ -117,4 +106,20 @@ pub(super) fn read<P: Packet + ?Sized, R: Reach>(
         _ => {}
     }
     None
+}
+
+#[inline(always)]
+fn read_tcp<P: Packet + ?Sized>(packet: &P, tcp: &TcpHdr, parsed: &mut Parsed) {
+    (parsed.source_port, parsed.destination_port) = (tcp.source, tcp.dest);
+    parsed.detail = tcp.flags;
+    parsed.sequence = u32::from_be_bytes(tcp.seq);
+    parsed.acknowledgement = u32::from_be_bytes(tcp.ack_seq);
+    parsed.window = u16::from_be_bytes(tcp.window);
+    let words = u32::from(tcp.offset >> 4);
+    if let Some(payload) = packet.segment() {
+        parsed.length = parsed.l4 - parsed.l3 + words as u16 * 4 + payload;
+    }
+    if tcp.flags & TCP_SYN != 0 {
+        options::read(packet, parsed, words);
+    }
 }

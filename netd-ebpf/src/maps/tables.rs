@@ -8,7 +8,6 @@ use super::{
 };
 use aya_ebpf::{
     EbpfContext as _, bindings::BPF_NOEXIST, helpers::bpf_ktime_get_coarse_ns, maps::lpm_trie,
-    programs::TcContext,
 };
 use netd_common::{
     abi::{
@@ -271,8 +270,10 @@ impl Tables for Maps<'_> {
     #[inline(never)]
     fn establish(&mut self, key: &FlowKey) -> bool {
         let Some(place) = find_unreplied(key) else { return false };
-        // SAFETY: the helper copies the record from one map into the other.
-        let moved = unsafe { FLOWS.insert(key, &*place, 0) }.is_ok();
+        // SAFETY: the element stays readable for as long as the program runs (RCU); the helper
+        // copies the record from one map into the other.
+        let record: &Flow = unsafe { &*place };
+        let moved = FLOWS.insert(key, record, 0).is_ok();
         if moved && UNREPLIED.remove(key).is_err() {
             let _ = CROWDED.remove(key);
         }
