@@ -7,6 +7,8 @@ mod container_out;
 mod family;
 mod handshakes;
 mod masquerade;
+mod publications;
+mod sctp;
 mod talk;
 mod uplink_in;
 mod uplink_out;
@@ -153,6 +155,8 @@ pub fn all() -> Vec<Case> {
         uplink_out::cases(),
         handshakes::cases(),
         masquerade::cases(),
+        publications::cases(),
+        sctp::cases(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -207,7 +211,7 @@ fn publish_range(
     let mut one = World::default();
     publish(&mut one, host, protocol, container, port);
     let first = u16::from_be_bytes(host.port);
-    let range = (host.address, protocol, first, first + count - 1);
+    let range = (host.address, protocol, first, first + (count - 1));
     world.ranges.extend(one.published.into_values().map(|published| (range, published)));
 }
 
