@@ -15,7 +15,7 @@ use crate::tables::Tables;
 use crate::verdict::{Orders, Ruling, Translation};
 
 /// A container's packet to an address of the host's: through a published port, if there is one.
-/// From an internal network none leads anywhere.
+/// From an internal network, by a loopback address and for a link-local client none leads anywhere.
 #[inline(always)]
 pub(crate) fn call<T: Tables>(
     tables: &mut T,
@@ -24,7 +24,10 @@ pub(crate) fn call<T: Tables>(
     parsed: &Parsed,
     orders: &mut Orders,
 ) -> Option<Ruling> {
-    if network_flags & NETWORK_INTERNAL != 0 {
+    // What is published on a loopback address is for the host's own processes, and a link-local
+    // client could not be answered.
+    let (from, to) = (&parsed.source, &parsed.destination);
+    if network_flags & NETWORK_INTERNAL != 0 || to.is_loopback() || from.is_link_local_v6() {
         return None;
     }
     if matches!(parsed.fragment, Fragment::Later) {
