@@ -5,6 +5,7 @@ mod container_in;
 mod container_out;
 #[allow(dead_code)]
 mod family;
+mod hairpin;
 mod handshakes;
 mod masquerade;
 mod publications;
@@ -156,6 +157,7 @@ pub fn all() -> Vec<Case> {
         handshakes::cases(),
         masquerade::cases(),
         publications::cases(),
+        hairpin::cases(),
         sctp::cases(),
     ];
     parts.into_iter().flatten().collect()
