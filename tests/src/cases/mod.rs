@@ -4,6 +4,7 @@
 mod container_in;
 mod container_out;
 #[allow(dead_code)]
+mod errors;
 mod family;
 mod hairpin;
 mod handshakes;
@@ -158,6 +159,7 @@ pub fn all() -> Vec<Case> {
         masquerade::cases(),
         publications::cases(),
         hairpin::cases(),
+        errors::cases(),
         sctp::cases(),
     ];
     parts.into_iter().flatten().collect()

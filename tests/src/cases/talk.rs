@@ -99,7 +99,7 @@ impl Talk {
         self
     }
 
-    fn case(&mut self, who: Who, what: &str, segment: Segment) -> Case {
+    fn case(&self, who: Who, what: &str, segment: Segment) -> Case {
         let name = format!("{}: {what}", self.name);
         let (hook, packet, verdict, out) = self.way(who, segment);
         Case::new(name, hook, packet, verdict).world(|w| *w = self.world.clone()).out(out)
