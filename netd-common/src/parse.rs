@@ -4,6 +4,7 @@ mod extensions;
 mod options;
 mod parsed;
 mod quoted;
+mod route;
 mod transport;
 
 pub use parsed::{Fragment, Headers, Parsed};
@@ -53,6 +54,8 @@ pub enum Skip {
     Malformed,
     /// IPv6 extension headers that can't be judged.
     ExtensionHeader,
+    /// An IPv4 source route.
+    SourceRoute,
 }
 
 /// Parses the IP packet behind `l3` bytes of link header, and the one that it quotes, into empty
@@ -118,7 +121,10 @@ fn parse_v4<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> O
     if header == Ipv4Hdr::LEN {
         return transport::read::<_, transport::Near>(packet, l3 + Ipv4Hdr::LEN, parsed);
     }
-    transport::read_far(packet, parsed)
+    match route::refuse(packet, parsed) {
+        None => transport::read_far(packet, parsed),
+        refused => refused,
+    }
 }
 
 #[inline(always)]

@@ -171,6 +171,10 @@ pub fn inspect_arriving<P: Packet + ?Sized, T: Tables>(
     let header = link_header(tables.uplink(ifindex));
     let skip = parse::parse_headers(packet, ether_type, header, headers);
     let parsed = &headers.parsed;
+    // RFC 7126 4.3.1.5: nobody may choose a way round what is decided here.
+    if let Some(Skip::SourceRoute) = skip {
+        return Err(Ruling::Drop(DropReason::SourceRoute));
+    }
     if skip.is_some() || parsed.destination.is_multicast() {
         return Err(Ruling::Pass);
     }
@@ -284,5 +288,6 @@ const fn refused(skip: Skip) -> Ruling {
         Skip::NotIp => DropReason::EtherType,
         Skip::Malformed => DropReason::Malformed,
         Skip::ExtensionHeader => DropReason::ExtensionHeader,
+        Skip::SourceRoute => DropReason::SourceRoute,
     })
 }

@@ -158,6 +158,7 @@ headers!(
     LinkLayerOption: 8,
     ExtensionHdr: 2,
     FragmentHdr: 8,
+    Bytes<1>: 1,
     Bytes<2>: 2,
     Bytes<4>: 4,
     Bytes<6>: 6,

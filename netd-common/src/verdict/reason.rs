@@ -85,6 +85,8 @@ reasons! {
     NotAClient = 29, "not-a-client";
     /// Longer than the container's device takes.
     TooBig = 30, "too-big";
+    /// An IPv4 source route, which would lead round every rule here.
+    SourceRoute = 31, "source-route";
 }
 
 impl DropReason {
