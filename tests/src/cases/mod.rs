@@ -6,9 +6,11 @@ mod container_out;
 #[allow(dead_code)]
 mod errors;
 mod family;
+mod fragments;
 mod hairpin;
 mod handshakes;
 mod masquerade;
+mod options;
 mod publications;
 mod sctp;
 mod talk;
@@ -160,6 +162,8 @@ pub fn all() -> Vec<Case> {
         publications::cases(),
         hairpin::cases(),
         errors::cases(),
+        fragments::cases(),
+        options::cases(),
         sctp::cases(),
     ];
     parts.into_iter().flatten().collect()

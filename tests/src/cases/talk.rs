@@ -57,7 +57,7 @@ impl Talk {
     }
 
     /// Another packet, and the flow's state after it.
-    pub(super) fn says(mut self, who: Who, what: &str, segment: Segment, state: State) -> Self {
+    pub(super) fn says(self, who: Who, what: &str, segment: Segment, state: State) -> Self {
         let key = self.key();
         let case = self.case(who, what, segment).flows(&[(key, state)]);
         self.go_on(case)
@@ -65,7 +65,7 @@ impl Talk {
 
     /// Another packet, after which the flow is in a table.
     pub(super) fn says_into(
-        mut self,
+        self,
         who: Who,
         what: &str,
         segment: Segment,
@@ -77,7 +77,7 @@ impl Talk {
     }
 
     /// Another packet, which changes nothing.
-    pub(super) fn says_in_vain(mut self, who: Who, what: &str, segment: Segment) -> Self {
+    pub(super) fn says_in_vain(self, who: Who, what: &str, segment: Segment) -> Self {
         let case = self.case(who, what, segment).still();
         self.go_on(case)
     }

@@ -100,13 +100,7 @@ struct Message {
 }
 
 impl Message {
-    fn frame(
-        self,
-        macs: Macs,
-        family: Family,
-        kind: (u8, u8),
-        shape: Shape,
-    ) -> Frame {
+    fn frame(self, macs: Macs, family: Family, kind: (u8, u8), shape: Shape) -> Frame {
         let quoted = shape.quoted(family, self.quoted.0, self.quoted.1);
         let word = if kind == family.too_big() { 1280 } else { 0 };
         Frame::new(macs, self.from, self.to, error(kind.0, kind.1, word, &quoted))
