@@ -1,10 +1,12 @@
 //! The case table: one row a rule. Each row runs on bytes in memory and in the kernel, and both
 //! must give the same verdict, the same bytes and the same flows.
 
+mod answers;
 mod container_in;
 mod container_out;
 #[allow(dead_code)]
 mod errors;
+mod expiry;
 mod family;
 mod fragments;
 mod hairpin;
@@ -164,6 +166,8 @@ pub fn all() -> Vec<Case> {
         errors::cases(),
         fragments::cases(),
         options::cases(),
+        answers::cases(),
+        expiry::cases(),
         sctp::cases(),
     ];
     parts.into_iter().flatten().collect()
@@ -231,6 +235,7 @@ fn record(world: &World, container: Container, peer: End, state: State, age: u64
         ifindex: container.ifindex(),
         slot: container.slot(),
         generation: 0,
+        network: container.network,
         peer_port: peer.port,
         mac: container.mac(),
         gateway_mac: container.gateway_mac(),
