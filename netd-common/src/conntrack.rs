@@ -132,9 +132,10 @@ pub(crate) fn begin(flow: &mut Flow, parsed: &Parsed) {
     flow.scales = [SCALE_UNKNOWN; 2];
     flow.opener = Window { next: 0, end: 0 };
     flow.answerer = Window { next: 0, end: 0 };
-    (flow.pad, flow.rest) = (0, [0; 2]);
+    (flow.inside, flow.rest) = (0, [0; 2]);
     if parsed.protocol == TCP {
         flow.opener = tcp::opening(parsed);
+        flow.answerer = tcp::awaited(parsed);
         flow.scales[0] = parsed.scale;
     }
 }

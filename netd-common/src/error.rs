@@ -19,7 +19,7 @@ pub(crate) fn inbound<T: Tables>(
     orders: &mut Orders,
 ) -> Option<Ruling> {
     let Headers { parsed, quoted } = headers;
-    if quoted.source != parsed.destination {
+    if quoted.source != parsed.destination || tables.subnet(&parsed.source).is_some() {
         return None;
     }
     if let Some(place) = called(tables, quoted, orders) {
@@ -66,7 +66,8 @@ pub(crate) fn between<T: Tables>(
     orders: &mut Orders,
 ) -> Option<Ruling> {
     let Headers { parsed, quoted } = headers;
-    if quoted.source != parsed.destination {
+    // Only the two ends of a flow have errors to tell each other.
+    if quoted.source != parsed.destination || quoted.destination != parsed.source {
         return None;
     }
     orders.key = published_flow(quoted.from(), quoted.to(), quoted.protocol);

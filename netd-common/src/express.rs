@@ -4,7 +4,7 @@
 //! then, which `uplink_in` would remove as well.
 
 use crate::abi::Network;
-use crate::flow::masqueraded_flow;
+use crate::flow::{masqueraded_flow, published_flow};
 use crate::nat;
 use crate::packet::Packet;
 use crate::parse::{Headers, ICMP, ICMPV6, Parsed, TCP, UDP};
@@ -78,12 +78,15 @@ fn fits<T: Tables>(tables: &T, parsed: &Parsed) -> bool {
     }
     let takes = |network: &Network| parsed.length <= network.mtu;
     if let Some(published) = nat::publication(tables, &parsed.to(), parsed.protocol) {
-        return tables.network(published.network).is_some_and(takes);
+        let inner = published.inner(parsed.destination_port);
+        let key = published_flow(parsed.from(), inner, parsed.protocol);
+        return match tables.find(&key) {
+            Some(place) => parsed.length <= tables.flow(place).mtu,
+            None => tables.network(published.network).is_some_and(takes),
+        };
     }
     let key = masqueraded_flow(parsed.from(), parsed.to(), parsed.protocol);
-    let Some(place) = tables.find(&key) else { return true };
-    let device = tables.device(tables.flow(place).ifindex);
-    device.and_then(|device| tables.network(device.network)).is_some_and(takes)
+    tables.find(&key).is_none_or(|place| parsed.length <= tables.flow(place).mtu)
 }
 
 /// The smallest MTU that a network can have (RFC 791 3.2).

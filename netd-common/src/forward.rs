@@ -127,6 +127,8 @@ fn outside<T: Tables>(tables: &T, bridge: u32, parsed: &Parsed, orders: &mut Ord
             orders.hop = hop;
             Ruling::Route
         }
+        Route::TooLong(ifindex) if tables.uplink(ifindex).is_some() => Ruling::Pass,
+        Route::TooLong(_) | Route::Around => Ruling::Drop(DropReason::UnknownDevice),
         Route::Stack => Ruling::Pass,
     }
 }

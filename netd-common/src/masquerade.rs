@@ -150,7 +150,8 @@ pub fn is_taken<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End, key: &Fl
     live(tables, key).is_some()
         || publication(tables, host, parsed.protocol).is_some()
         || is_mapped(tables, parsed, host)
-        || tables.is_host_socket(&parsed.to(), host, parsed.protocol)
+        || (host.address != parsed.source
+            && tables.is_host_socket(&parsed.to(), host, parsed.protocol))
 }
 
 #[inline(never)]

@@ -16,7 +16,7 @@ use crate::error;
 use crate::flow::{End, masqueraded_flow, published_flow, published_port, published_range};
 use crate::fragment;
 use crate::masquerade;
-use crate::parse::{Fragment, Headers, Parsed};
+use crate::parse::{Fragment, Headers, ICMP, ICMPV6, Parsed};
 use crate::publish;
 use crate::tables::Tables;
 use crate::verdict::{Answer, Back, DropReason, IcmpError, Orders, Routed, Ruling, Translation};
@@ -26,6 +26,10 @@ use crate::verdict::{Answer, Back, DropReason, IcmpError, Orders, Routed, Ruling
 #[inline(always)]
 pub fn inbound<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) -> Option<Ruling> {
     if matches!(parsed.fragment, Fragment::Later) {
+        // What only containers are called comes in by no wire.
+        if tables.subnet(&parsed.source).is_some() {
+            return None;
+        }
         return fragment::inbound(tables, parsed, orders);
     }
     if !parsed.has_ports() {
@@ -43,6 +47,10 @@ pub fn inbound<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) 
 /// A packet of a flow that a container opened, back to it.
 #[inline(always)]
 fn returning<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) -> Option<Ruling> {
+    // A request with the identifier 0 would look like an answer (GHSA-c66w-hq56-4q97).
+    if is_echo(parsed) && !parsed.is_echo_reply() {
+        return None;
+    }
     orders.key = masqueraded_flow(parsed.from(), parsed.to(), parsed.protocol);
     let place = live(tables, &orders.key)?;
     tables.follow(place, &orders.key, parsed, Direction::Reply);
@@ -83,6 +91,9 @@ pub fn outbound<T: Tables>(
     orders.translation = Translation { mss, ..Translation::NONE };
     if answer(tables, parsed, &mut orders.translation) {
         return Ruling::Translate;
+    }
+    if parsed.is_echo_reply() {
+        return Ruling::Drop(DropReason::NoFlow);
     }
     let mut host = End { address: Address::UNSPECIFIED, port: [0; 2] };
     masquerade::source(tables, parsed, origin, &mut host.address);
@@ -280,6 +291,11 @@ fn back(parsed: &Parsed, error: IcmpError, reason: DropReason, orders: &mut Orde
     }
     orders.answer = Answer { error, source: parsed.destination, back: Back::Sender, reason };
     Ruling::Answer
+}
+
+#[inline(always)]
+const fn is_echo(parsed: &Parsed) -> bool {
+    matches!(parsed.protocol, ICMP | ICMPV6)
 }
 
 /// A network's packets leave with an address of the host's.

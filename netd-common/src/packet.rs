@@ -5,6 +5,10 @@ use crate::wire::{self, Header};
 
 /// A packet whose bytes can be read as headers, with every bound checked.
 pub trait Packet {
+    /// Its headers may have options or extension headers, and it may quote another packet. False where
+    /// whoever asks has made sure that it does not.
+    const WINDING: bool = true;
+
     /// Bytes in the whole packet, those that can't be read included.
     fn length(&self) -> usize;
     /// Bytes of payload in each segment that the packet is still to be cut into; none where it goes

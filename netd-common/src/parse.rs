@@ -68,7 +68,7 @@ pub fn parse_headers<P: Packet + ?Sized>(
     headers: &mut Headers,
 ) -> Option<Skip> {
     let skip = parse_into(packet, ether_type, l3, &mut headers.parsed);
-    if skip.is_none() && quoted::is_error(&headers.parsed) {
+    if P::WINDING && skip.is_none() && quoted::is_error(&headers.parsed) {
         quoted::read(packet, headers);
     }
     skip
@@ -121,6 +121,9 @@ fn parse_v4<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> O
     if header == Ipv4Hdr::LEN {
         return transport::read::<_, transport::Near>(packet, l3 + Ipv4Hdr::LEN, parsed);
     }
+    if !P::WINDING {
+        return Some(Skip::Malformed);
+    }
     match route::refuse(packet, parsed) {
         None => transport::read_far(packet, parsed),
         refused => refused,
@@ -164,6 +167,9 @@ fn parse_v6<P: Packet + ?Sized>(packet: &P, l3: usize, parsed: &mut Parsed) -> O
     }
     if !extensions::is_extension(ip.next_hdr) {
         return transport::read::<_, transport::Near>(packet, l3 + Ipv6Hdr::LEN, parsed);
+    }
+    if !P::WINDING {
+        return Some(Skip::Malformed);
     }
     match extensions::walk(packet, parsed) {
         None => transport::read_far(packet, parsed),

@@ -4,10 +4,10 @@
 use crate::abi::{EndpointKey, Flow, FlowKey, Published};
 use crate::address::Address;
 use crate::conntrack::{Direction, SCTP_INIT, begin};
-use crate::flow::{End, moved, published_flow};
+use crate::flow::{End, masqueraded_flow, moved, published_flow};
 use crate::masquerade::candidate;
 use crate::nat::{deliver, enter, live};
-use crate::parse::{Parsed, SCTP, TCP, TCP_ACK, TCP_RST, TCP_SYN};
+use crate::parse::{Parsed, SCTP, TCP, TCP_ACK, TCP_RST, TCP_SYN, UDP};
 use crate::tables::{Opened, Tables};
 use crate::verdict::{DropReason, Orders, Ruling};
 
@@ -89,6 +89,8 @@ pub enum Place {
     Taken,
     /// Nobody's.
     Free,
+    /// Its own flow's, which a container opened.
+    Inside,
 }
 
 /// Finds or opens the flow of a packet to the orders' publication. Their key has the client as the
@@ -104,9 +106,21 @@ pub(crate) fn reach<T: Tables>(
     let Orders { published, key, .. } = orders;
     match look(tables, parsed, key) {
         Place::Own => Opening::Open,
+        Place::Inside if outside => Opening::Refused(DropReason::SpoofedAddress),
+        Place::Inside => Opening::Open,
+        Place::Free if outside && is_anothers(tables, parsed) => Opening::NotOurs,
         Place::Free => tables.open_inwards(parsed, published, key, outside),
         Place::Taken => tables.displace(parsed, published, key, outside),
     }
+}
+
+/// What comes to a published port and is an answer all the same: to a flow that a container opened
+/// before the port was published, or to a socket of the host's, which the kernel gave the port.
+#[inline(never)]
+fn is_anothers<T: Tables>(tables: &mut T, parsed: &Parsed) -> bool {
+    let (remote, host) = (parsed.from(), parsed.to());
+    live(tables, &masqueraded_flow(remote, host, parsed.protocol)).is_some()
+        || (parsed.protocol == UDP && tables.is_host_socket(&remote, &host, UDP))
 }
 
 /// What a key is to a packet.
@@ -119,7 +133,11 @@ pub fn look<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) -> Place 
         Some(client) => client.address == parsed.source && client.port == parsed.source_port,
         None => key.remote == parsed.source && key.remote_port == parsed.source_port,
     };
-    if called && by { Place::Own } else { Place::Taken }
+    match (called && by, flow.inside) {
+        (true, 0) => Place::Own,
+        (true, _) => Place::Inside,
+        (false, _) => Place::Taken,
+    }
 }
 
 /// The same client port, by another host port to the same container port: the container gets to
@@ -135,7 +153,7 @@ pub fn displaced<T: Tables>(
     let name = moved(parsed.to(), parsed.from(), parsed.protocol);
     if let Some(place) = live(tables, &name) {
         key.remote_port = tables.flow(place).peer_port;
-        if tables.look(parsed, key) == Place::Own {
+        if matches!(tables.look(parsed, key), Place::Own | Place::Inside) {
             return Opening::Open;
         }
     }
@@ -214,6 +232,7 @@ pub fn open<T: Tables>(
     flow.gateway_mac = network.mac;
     flow.mtu = network.mtu;
     begin(flow, parsed);
+    flow.inside = if outside { 0 } else { 1 };
     match enter(tables, key, flow) {
         Opened::New | Opened::Exists => Opening::Open,
         Opened::Full => Opening::Refused(DropReason::TableFull),

@@ -174,7 +174,11 @@ pub struct RouteQuery {
 pub enum Route {
     /// Out by this hop.
     Via(Hop),
-    /// Anything else: the host itself, no route, too long for the route. The kernel knows what to
-    /// do, and answers with ICMP where it should.
+    /// Out by this device, for which it is too long: the kernel fragments it or tells the sender.
+    TooLong(u32),
+    /// By a way that only the kernel's own stack can go (encapsulating routes): past netd's programs.
+    Around,
+    /// Anything else: the host itself, no route. The kernel knows what to do, and answers with ICMP
+    /// where it should.
     Stack,
 }

@@ -11,10 +11,21 @@ use crate::parse::{Parsed, SCALE_NONE, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN};
 #[inline(always)]
 pub(crate) const fn opening(parsed: &Parsed) -> Window {
     if parsed.detail & TCP_ACK == 0 {
-        return Window { next: 0, end: parsed.window as u32 };
+        let size = if parsed.window == 0 { 1 } else { parsed.window as u32 };
+        return Window { next: 0, end: size };
     }
     let size = (parsed.window as u32) << LARGEST_SCALE;
     Window { next: parsed.acknowledgement, end: parsed.acknowledgement.wrapping_add(size) }
+}
+
+/// What the other end is to acknowledge of a SYN; unknown for everything else.
+#[inline(always)]
+pub(crate) const fn awaited(parsed: &Parsed) -> Window {
+    if parsed.detail & (TCP_SYN | TCP_ACK) != TCP_SYN {
+        return Window { next: 0, end: 0 };
+    }
+    let next = parsed.sequence.wrapping_add(1);
+    Window { next, end: next }
 }
 
 /// As [`step`](crate::conntrack::step), for TCP.
@@ -36,6 +47,7 @@ pub(crate) fn step(flow: &Flow, parsed: &Parsed, direction: Direction, age: u64)
     match (before, direction) {
         (State::Unreplied, Direction::Original) => Step {
             sender: if first { Some(opening(parsed)) } else { None },
+            receiver: if first { Some(awaited(parsed)) } else { None },
             scale: if first { Some(parsed.scale) } else { None },
             ..Step::stay(before, age >= REFRESH)
         },
@@ -63,7 +75,8 @@ fn reset(before: State, parsed: &Parsed, receiver: &Window) -> Step {
 }
 
 /// A SYN opens anew what has ended: after a reset always, else with a sequence number beyond the old
-/// connection's (RFC 9293 3.6.1, RFC 6191).
+/// connection's (RFC 9293 3.6.1, RFC 6191). Where it was forged, the flow lives on as a half-open one,
+/// as long as its opener sends.
 #[inline(always)]
 fn reopens(before: State, parsed: &Parsed, receiver: &Window) -> bool {
     match before {
@@ -81,7 +94,7 @@ fn reopened(parsed: &Parsed) -> Step {
         state: State::Unreplied,
         touch: true,
         sender: Some(opening(parsed)),
-        receiver: Some(Window { next: 0, end: 0 }),
+        receiver: Some(awaited(parsed)),
         scale: Some(parsed.scale),
     }
 }
@@ -95,6 +108,12 @@ fn answered(flow: &Flow, parsed: &Parsed) -> Step {
     let size = if flow.opener.next == 0 { flow.opener.end } else { 0 };
     let acknowledges = parsed.detail & TCP_ACK != 0;
     let next = parsed.acknowledgement;
+    // Who has not seen the SYN does not know what to acknowledge; data may be sent with one.
+    let expected = flow.answerer.next;
+    let guessed = is_known(&flow.answerer) && next.wrapping_sub(expected) > 0xffff;
+    if (acknowledges && guessed) || !(acknowledges || syn) {
+        return Step::stay(State::Unreplied, false);
+    }
     Step {
         state: State::Answered,
         touch: true,
@@ -128,10 +147,10 @@ fn going_on(
     let confirms = matches!(before, State::Answered)
         && matches!(direction, Direction::Original)
         && acknowledges;
-    if confirms && is_known(sender) && !offered(parsed.acknowledgement, sender) {
-        return Step::stay(before, false);
-    }
     let idle = age >= REFRESH;
+    if confirms && (!is_known(sender) || !offered(parsed.acknowledgement, sender)) {
+        return Step::stay(before, idle);
+    }
     let revived = matches!(before, State::Reset | State::Doubted) && age >= 2 * REFRESH;
     let after = if parsed.detail & TCP_FIN != 0 {
         State::Closing

@@ -140,7 +140,9 @@ impl Skb<'_> {
                 return None;
             }
         }
-        self.store(edit.address_at, &new, 0)
+        // Without a transport's checksum nothing makes up for the new address in a device's sum.
+        let flags = if edit.covers_addresses { 0 } else { BPF_F_RECOMPUTE_CSUM };
+        self.store(edit.address_at, &new, flags.into())
     }
 
     /// One hop less.
@@ -149,7 +151,8 @@ impl Skb<'_> {
         let hops = parsed.hops.wrapping_sub(1);
         let l3 = usize::from(parsed.l3);
         if !parsed.is_v4() {
-            return self.store(l3 + offset_of!(Ipv6Hdr, hop_limit), &hops, 0);
+            let at = l3 + offset_of!(Ipv6Hdr, hop_limit);
+            return self.store(at, &hops, BPF_F_RECOMPUTE_CSUM.into());
         }
         // TTL and protocol share a 16-bit word of the header checksum.
         let old = port([parsed.hops, parsed.ip_protocol]);

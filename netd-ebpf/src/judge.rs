@@ -87,7 +87,7 @@ pub(crate) fn from_uplink(tables: &mut Maps, headers: &Headers, orders: &mut Ord
 pub extern "C" fn judge_arriving(ctx: *mut __sk_buff) -> u32 {
     let ctx = TcContext::new(ctx);
     let skb = Skb::new(&ctx);
-    let mut tables = Maps::new();
+    let mut tables = Maps::with_context(&ctx);
     let Some(Scratch { headers, orders, ruling, .. }) = maps::scratch() else { return 0 };
     headers.parsed = Parsed::EMPTY;
     *ruling = match inspect_arriving(&skb, &tables, headers) {

@@ -88,8 +88,8 @@ pub struct Flow {
     pub mtu: u16,
     /// A [`State`](crate::conntrack::State).
     pub state: u8,
-    /// Zero.
-    pub pad: u8,
+    /// 1 where a container opened it by a published port.
+    pub inside: u8,
     /// Window scale of the opener and of the other end; [`SCALE_UNKNOWN`] until their SYN was seen.
     pub scales: [u8; 2],
     /// Zero.

@@ -92,24 +92,26 @@ pub fn follow<T: Tables>(
     keep_name(tables, place, key, now);
     // A half-open connection stays among the unreplied: a flood of SYNs, answered or not, pushes out
     // only its like.
-    if matches!(before, State::Unreplied | State::Answered)
-        && matches!(done.state, State::Established | State::Closing)
-    {
-        establish(tables, place, key);
+    // One for which there was no room is tried again.
+    if matches!(done.state, State::Established | State::Closing) {
+        let edge = matches!(before, State::Unreplied | State::Answered);
+        establish(tables, place, key, edge);
     }
 }
 
 /// Moves a flow among those that are never pushed out, as long as its network has not more than its
 /// share of them.
 #[inline(always)]
-fn establish<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) {
+fn establish<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey, first: bool) {
     let network = tables.flow(place).network;
     let share = match tables.config() {
         Some(config) => config.established_share,
         None => 0,
     };
     if let Some(usage) = tables.usage(network) {
-        usage.answered = usage.answered.wrapping_add(1);
+        if first {
+            usage.answered = usage.answered.wrapping_add(1);
+        }
         if usage.established >= share {
             return;
         }

@@ -3,7 +3,7 @@
 
 use super::{Parsed, Skip};
 use crate::packet::Packet;
-use crate::wire::{Bytes, Header, Ipv4Hdr};
+use crate::wire::{Bytes, Ipv4Hdr};
 
 /// Why the options of a packet whose header has some are refused; none where they are not.
 #[inline(never)]

@@ -47,6 +47,8 @@ impl<'a> Frame<'a> {
 }
 
 impl Packet for Frame<'_> {
+    const WINDING: bool = false;
+
     #[inline(always)]
     fn length(&self) -> usize {
         self.length

@@ -4,7 +4,8 @@ use crate::ctx::{AF_INET, AF_INET6};
 use aya_ebpf::{
     EbpfContext as _,
     bindings::{
-        BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_SUCCESS, bpf_fib_lookup, bpf_sock_tuple,
+        BPF_FIB_LKUP_RET_FRAG_NEEDED, BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_SUCCESS,
+        BPF_FIB_LKUP_RET_UNSUPP_LWT, bpf_fib_lookup, bpf_sock_tuple,
         bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
     },
     helpers::{bpf_fib_lookup as fib_lookup, bpf_sk_lookup_tcp, bpf_sk_lookup_udp, bpf_sk_release},
@@ -80,11 +81,30 @@ pub(super) fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
         fib.__bindgen_anon_3.ipv6_src = query.source.words();
         fib.__bindgen_anon_4.ipv6_dst = query.destination.words();
     }
-    // SAFETY: `fib` outlives the call and has the length that is passed.
-    let rc =
+    // SAFETY: `fib` outlives the calls and has the length that is passed.
+    let mut rc =
         unsafe { fib_lookup(ctx.as_ptr(), &raw mut fib, size_of::<bpf_fib_lookup>() as i32, 0) };
-    if rc != i64::from(BPF_FIB_LKUP_RET_SUCCESS) && rc != i64::from(BPF_FIB_LKUP_RET_NO_NEIGH) {
+    let too_long = rc == i64::from(BPF_FIB_LKUP_RET_FRAG_NEEDED);
+    if too_long {
+        // Once more, for the device.
+        fib.__bindgen_anon_1.tot_len = 0;
+        fib.ifindex = query.ifindex;
+        // SAFETY: as above.
+        rc = unsafe {
+            fib_lookup(ctx.as_ptr(), &raw mut fib, size_of::<bpf_fib_lookup>() as i32, 0)
+        };
+    }
+    if rc == i64::from(BPF_FIB_LKUP_RET_UNSUPP_LWT) {
+        return Route::Around;
+    }
+    let known = rc == i64::from(BPF_FIB_LKUP_RET_SUCCESS)
+        || rc == i64::from(BPF_FIB_LKUP_RET_NO_NEIGH)
+        || (too_long && rc == i64::from(BPF_FIB_LKUP_RET_FRAG_NEEDED));
+    if !known {
         return Route::Stack;
+    }
+    if too_long {
+        return Route::TooLong(fib.ifindex);
     }
     // SAFETY: every bit pattern is valid in each variant; the family says which was written.
     let next = unsafe {

@@ -63,7 +63,8 @@ impl Tables for Maps<'_> {
         match named::look(parsed, key) {
             0 => FlowPlace::Own,
             1 => FlowPlace::Taken,
-            _ => FlowPlace::Free,
+            2 => FlowPlace::Free,
+            _ => FlowPlace::Inside,
         }
     }
 
@@ -273,7 +274,7 @@ impl Tables for Maps<'_> {
         // SAFETY: the element stays readable for as long as the program runs (RCU); the helper
         // copies the record from one map into the other.
         let record: &Flow = unsafe { &*place };
-        let moved = FLOWS.insert(key, record, 0).is_ok();
+        let moved = FLOWS.insert(key, record, BPF_NOEXIST.into()).is_ok();
         if moved && UNREPLIED.remove(key).is_err() {
             let _ = CROWDED.remove(key);
         }

@@ -25,7 +25,7 @@ use crate::{
     world::{Container, ROUTER_MAC, UPLINK, UPLINK_MAC, World},
 };
 use netd_common::{
-    abi::{Flow, FlowKey, Published, SCALE_UNKNOWN},
+    abi::{Flow, FlowKey, Published, SCALE_UNKNOWN, Window},
     conntrack::State,
     flow::{End, masqueraded_flow, published_flow, published_port},
     verdict::{Delivery, Hop, Routed, Translation, Verdict},
@@ -241,6 +241,11 @@ fn record(world: &World, container: Container, peer: End, state: State, age: u64
         gateway_mac: container.gateway_mac(),
         state: state as u8,
         scales: [SCALE_UNKNOWN; 2],
+        // What the frames' acknowledgement number confirms, where a confirmation is waited for.
+        opener: match state {
+            State::Answered => Window { next: 2, end: 0xffff },
+            _ => Window::default(),
+        },
         ..Flow::default()
     }
 }

@@ -104,7 +104,7 @@ structs! {
     FlowKey { remote, local, remote_port, local_port, protocol, kind; pad }
     Flow {
         last_seen, peer, client, opener, answerer, ifindex, slot, generation, network, peer_port,
-        client_port, mac, gateway_mac, mtu, state, scales; pad, rest
+        client_port, mac, gateway_mac, mtu, state, inside, scales; rest
     }
     Window { next, end }
     Usage { window, opened, answered, established; pad }

@@ -81,8 +81,11 @@ impl Tables for World {
         let to = query.destination;
         let is = |text: &str| to == Address::from(ip(text));
         let nobody = is(UNREACHABLE.0) || is(UNREACHABLE.1);
-        if nobody || is(HOST4) || is(HOST6) || is(BROADCAST) || query.length > UPLINK_MTU {
+        if nobody || is(HOST4) || is(HOST6) || is(BROADCAST) {
             return Route::Stack;
+        }
+        if query.length > UPLINK_MTU {
+            return Route::TooLong(UPLINK);
         }
         let on_link = match IpAddr::from(to) {
             IpAddr::V4(a) => a.octets()[..3] == [198, 51, 100],
