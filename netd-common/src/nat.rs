@@ -2,18 +2,20 @@
 //! (DESIGN 3.3 rules 3, 5, 6 and 3.4). Opening one is in `publish` and `masquerade`.
 
 mod follow;
+mod publication;
 
 pub(crate) use follow::{enter, live};
 pub use follow::{follow, is_alive};
+pub use publication::publication;
 
 use crate::abi::{
-    FLOW_MASQUERADED, Flow, FlowKey, NETWORK_INTERNAL, NETWORK_MASQUERADE, Network, PORT_ADDRESS,
-    PORT_ANY, PORT_INNER, PORT_RANGE_ADDRESS, PORT_RANGE_ANY, Published, UPLINK_SOURCES,
+    FLOW_MASQUERADED, Flow, FlowKey, NETWORK_INTERNAL, NETWORK_MASQUERADE, Network, PORT_INNER,
+    UPLINK_SOURCES,
 };
 use crate::address::Address;
 use crate::conntrack::Direction;
 use crate::error;
-use crate::flow::{End, masqueraded_flow, published_flow, published_port, published_range};
+use crate::flow::{End, masqueraded_flow, published_flow};
 use crate::fragment;
 use crate::masquerade;
 use crate::parse::{Fragment, Headers, ICMP, ICMPV6, Parsed};
@@ -173,45 +175,6 @@ fn answer<T: Tables>(tables: &mut T, parsed: &Parsed, translation: &mut Translat
     }
     ends(tables.flow(place), &key, Direction::Reply, translation);
     true
-}
-
-/// Where a host address and port lead: what is published on exactly this address wins over what is
-/// published on all of its family, and only the host's own addresses count (CVE-2025-67499).
-#[inline(never)]
-pub fn publication<'a, T: Tables>(
-    tables: &'a T,
-    host: &End,
-    protocol: u8,
-) -> Option<&'a Published> {
-    let kinds = tables.port_kinds(host.address.is_v4(), protocol, host.port);
-    if kinds & (PORT_ANY | PORT_ADDRESS | PORT_RANGE_ANY | PORT_RANGE_ADDRESS) == 0 {
-        return None;
-    }
-    if kinds & PORT_ADDRESS != 0
-        && let Some(exact) = tables.published(&published_port(*host, protocol))
-    {
-        return Some(exact);
-    }
-    if kinds & PORT_RANGE_ADDRESS != 0
-        && let Some(exact) = tables.range(&published_range(*host, protocol))
-    {
-        return Some(exact);
-    }
-    if kinds & (PORT_ANY | PORT_RANGE_ANY) == 0
-        || !(tables.is_local(&host.address) || host.address.is_loopback())
-    {
-        return None;
-    }
-    let any = End { address: host.address.wildcard(), port: host.port };
-    if kinds & PORT_ANY != 0
-        && let Some(published) = tables.published(&published_port(any, protocol))
-    {
-        return Some(published);
-    }
-    if kinds & PORT_RANGE_ANY != 0 {
-        return tables.range(&published_range(any, protocol));
-    }
-    None
 }
 
 /// The ends that a packet of this flow and direction gets.

@@ -67,6 +67,15 @@ pub(super) fn read<P: Packet + ?Sized, R: Reach>(
     if ends_before(packet, parsed) {
         return Some(Skip::Malformed);
     }
+    header::<P, R>(packet, l4, parsed)
+}
+
+#[inline(always)]
+fn header<P: Packet + ?Sized, R: Reach>(
+    packet: &P,
+    l4: usize,
+    parsed: &mut Parsed,
+) -> Option<Skip> {
     match parsed.protocol {
         TCP => {
             let Some(tcp) = R::read::<P, TcpHdr>(packet, l4) else {

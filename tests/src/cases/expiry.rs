@@ -12,7 +12,9 @@ use netd_common::flow::{masqueraded_flow, moved};
 use netd_common::verdict::Verdict;
 
 pub(super) fn cases() -> Vec<Case> {
-    let parts = |family| [lives(family), generations(family), shares(family)].concat();
+    let parts = |family| {
+        [lives(family), generations(family), shares(family), established_share(family)].concat()
+    };
     families().into_iter().flat_map(parts).collect()
 }
 
@@ -181,11 +183,6 @@ fn shares(family: Family) -> Vec<Case> {
     let key = kind.key();
     let name = |rest: &str| format!("{} shares: {rest}", family.word());
     let opens = |what: &str| kind.sends(name(what)).flows(&[(key, Unreplied)]);
-    let answered = |what: &str| kind.gets(name(what)).flows(&[(key, Established)]);
-    let crowded = |w: &mut World| {
-        let flow = record(w, A, end(family.of(A), 4000), Unreplied, 0);
-        w.crowded.insert(key, flow);
-    };
     let first = leaving(family.of(A), family.far, kind.body(4000)).bytes();
     vec![
         opens("what a network may open is not crowded")
@@ -211,14 +208,28 @@ fn shares(family: Family) -> Vec<Case> {
                 super::family::wait(w, seconds + 1);
             })
             .place(key, Table::Unreplied),
-        answered("a crowded flow is established as any")
-            .world(crowded)
-            .place(key, Table::Established),
         kind.sends(name("a crowded flow goes on where it is"))
             .world(|w| used(w, 10, 0, 0))
             .after(LEAVING, &first)
             .flows(&[(key, Unreplied)])
             .place(key, Table::Crowded),
+    ]
+}
+
+fn established_share(family: Family) -> Vec<Case> {
+    let kind = Kind { family, protocol: 17, port: 443 };
+    let key = kind.key();
+    let name = |rest: &str| format!("{} shares: {rest}", family.word());
+    let answered = |what: &str| kind.gets(name(what)).flows(&[(key, Established)]);
+    let first = leaving(family.of(A), family.far, kind.body(4000)).bytes();
+    let crowded = |w: &mut World| {
+        let flow = record(w, A, end(family.of(A), 4000), Unreplied, 0);
+        w.crowded.insert(key, flow);
+    };
+    vec![
+        answered("a crowded flow is established as any")
+            .world(crowded)
+            .place(key, Table::Established),
         answered("what a network may have established is never pushed out")
             .world(|w| {
                 kind.enter(w, Unreplied, 0);

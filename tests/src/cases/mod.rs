@@ -4,7 +4,6 @@
 mod answers;
 mod container_in;
 mod container_out;
-#[allow(dead_code)]
 mod errors;
 mod expiry;
 mod family;

@@ -1,15 +1,16 @@
 //! SCTP: its ports change its checksum, which covers no addresses (RFC 9260 6.8), and only an INIT
 //! opens an association from outside.
 
-use super::family::{Family, LEAVING, called, families, handed, led, tried};
+use super::family::{Family, LEAVING, called, families, handed, led, tried, wait};
 use super::{
     Case, Hook, Table, World, end, enter, from_outside, leaving, publish, record, translated,
 };
 use crate::frame::{Body, Chunk};
 use crate::world::{A, B};
+use netd_common::abi::FlowKey;
 use netd_common::conntrack::State;
 use netd_common::flow::{masqueraded_flow, moved, published_flow};
-use netd_common::verdict::{DropReason, Verdict};
+use netd_common::verdict::Verdict;
 
 pub(super) fn cases() -> Vec<Case> {
     let parts =
@@ -143,80 +144,73 @@ fn masqueraded(family: Family) -> Vec<Case> {
     ]
 }
 
-/// Another container has the port: both ports of the checksum's sum may change.
+/// Another container has the port: another one changes the checksum as well.
+struct Displaced {
+    family: Family,
+    port: u16,
+}
+
+impl Displaced {
+    fn others(&self) -> FlowKey {
+        masqueraded_flow(end(self.family.far, 443), end(self.family.host, 4000), 132)
+    }
+
+    fn setup(&self, world: &mut World) {
+        let flow = record(world, B, end(self.family.of(B), 4000), State::Established, 0);
+        enter(world, self.others(), flow);
+    }
+
+    fn sent(&self, kind: u8) -> Vec<u8> {
+        leaving(self.family.of(A), self.family.far, chunk(4000, 443, kind, true)).bytes()
+    }
+
+    fn left(&self, kind: u8) -> Vec<u8> {
+        leaving(self.family.host, self.family.far, chunk(self.port, 443, kind, true)).bytes()
+    }
+
+    fn answer(&self) -> Vec<u8> {
+        let body = chunk(443, self.port, INIT_ACK, true);
+        from_outside(self.family.far, self.family.host, body).bytes()
+    }
+
+    /// All flows, where the container's and its name are in this state.
+    fn flows(&self, state: State) -> [(FlowKey, State); 3] {
+        let Family { far, host, .. } = self.family;
+        let own = masqueraded_flow(end(far, 443), end(host, self.port), 132);
+        let name = moved(end(far, 443), end(self.family.of(A), 4000), 132);
+        [(self.others(), State::Established), (own, state), (name, state)]
+    }
+}
+
 fn displaced(family: Family) -> Vec<Case> {
     let (far, host, inner) = (family.far, family.host, family.of(A));
     let port = tried(end(inner, 4000), end(far, 443), 1);
-    let others = masqueraded_flow(end(far, 443), end(host, 4000), 132);
-    let own = masqueraded_flow(end(far, 443), end(host, port), 132);
-    let name = moved(end(far, 443), end(inner, 4000), 132);
-    let other = |w: &mut World| {
-        let flow = record(w, B, end(family.of(B), 4000), State::Established, 0);
-        enter(w, others, flow);
-    };
-    let sent = |from, port, kind| leaving(from, far, chunk(port, 443, kind, true)).bytes();
-    let answer = from_outside(far, host, chunk(443, port, INIT_ACK, true)).bytes();
+    let way = Displaced { family, port };
     let back = from_outside(far, inner, chunk(443, 4000, INIT_ACK, true));
-    let both = |state, named| [(others, State::Established), (own, state), (name, named)];
+    let from = translated(end(host, port));
+    let to = led(A, None, Some(end(inner, 4000)));
+    let stray = from_outside(family.router, host, chunk(443, port, DATA, true)).bytes();
     vec![
-        row(
-            family,
-            "another port is taken",
-            LEAVING,
-            sent(inner, 4000, INIT),
-            translated(end(host, port)),
-        )
-        .world(other)
-        .out(sent(host, port, INIT))
-        .flows(&both(State::Unreplied, State::Unreplied)),
-        row(
-            family,
-            "answers to it come back",
-            Hook::UplinkIn,
-            answer.clone(),
-            led(A, None, Some(end(inner, 4000))),
-        )
-        .world(other)
-        .after(LEAVING, &sent(inner, 4000, INIT))
-        .out(handed(back, A))
-        .flows(&both(State::Established, State::Established)),
+        row(family, "another port is taken", LEAVING, way.sent(INIT), from)
+            .world(|w| way.setup(w))
+            .out(way.left(INIT))
+            .flows(&way.flows(State::Unreplied)),
+        row(family, "answers to it come back", Hook::UplinkIn, way.answer(), to)
+            .world(|w| way.setup(w))
+            .after(LEAVING, &way.sent(INIT))
+            .out(handed(back, A))
+            .flows(&way.flows(State::Established)),
         // The name of an association must not die before it: the container would get another port.
-        row(
-            family,
-            "the port is kept through a long silence",
-            LEAVING,
-            sent(inner, 4000, DATA),
-            translated(end(host, port)),
-        )
-        .world(other)
-        .after(LEAVING, &sent(inner, 4000, INIT))
-        .after(Hook::UplinkIn, &answer)
-        .world(|w| super::family::wait(w, 300))
-        .out(sent(host, port, DATA))
-        .flows(&both(State::Established, State::Established)),
-        row(
-            family,
-            "no INIT is opened by DATA of another end",
-            Hook::UplinkIn,
-            from_outside(family.router, host, chunk(443, port, DATA, true)).bytes(),
-            Verdict::Pass,
-        )
-        .world(other)
-        .after(LEAVING, &sent(inner, 4000, INIT))
-        .flows(&both(State::Unreplied, State::Unreplied)),
-        row(
-            family,
-            "nothing leaves an uplink without an address",
-            LEAVING,
-            sent(inner, 4000, INIT),
-            Verdict::Drop(DropReason::NoSource),
-        )
-        .world(|w| {
-            w.uplinks.values_mut().for_each(|u| {
-                let none = netd_common::address::Address::UNSPECIFIED;
-                (u.ipv4, u.ipv6) = (none, none);
-            })
-        })
-        .still(),
+        row(family, "the port is kept through a long silence", LEAVING, way.sent(DATA), from)
+            .world(|w| way.setup(w))
+            .after(LEAVING, &way.sent(INIT))
+            .after(Hook::UplinkIn, &way.answer())
+            .world(|w| wait(w, 300))
+            .out(way.left(DATA))
+            .flows(&way.flows(State::Established)),
+        row(family, "DATA of another end is the host's", Hook::UplinkIn, stray, Verdict::Pass)
+            .world(|w| way.setup(w))
+            .after(LEAVING, &way.sent(INIT))
+            .still(),
     ]
 }

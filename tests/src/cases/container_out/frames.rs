@@ -44,6 +44,25 @@ pub(super) fn cases() -> Vec<Case> {
         ));
     }
     rows.extend(malformed());
+    rows.extend(cut_short());
+    rows
+}
+
+/// Packets that end before their transport's header does.
+fn cut_short() -> Vec<Case> {
+    let mut rows = Vec::new();
+    let mut bad = |name: &str, packet: Vec<u8>, reason| rows.push(dropped(name, A, packet, reason));
+    let mut short = from(A, B.mac(), B.v4(), Body::Raw(6, vec![0; 12]));
+    bad("TCP cut short is malformed", short.bytes(), DropReason::Malformed);
+    short.fragment = (0, true);
+    bad("a tiny first fragment is malformed", short.bytes(), DropReason::Malformed);
+    short.fragment = (0, false);
+    for (what, fragment) in [("TCP", (0, false)), ("a tiny first fragment", (0, true))] {
+        let mut padded = Frame { fragment, ..short.clone() }.bytes();
+        padded.resize(60, 0x02);
+        let name = format!("{what} is not read beyond its length");
+        bad(&name, padded, DropReason::Malformed);
+    }
     rows
 }
 
@@ -79,10 +98,6 @@ fn malformed() -> Vec<Case> {
         spoilt(&v6, 18, 0x10),
         DropReason::Malformed,
     );
-    let mut short = from(A, B.mac(), B.v4(), Body::Raw(6, vec![0; 12]));
-    bad("TCP cut short is malformed", short.bytes(), DropReason::Malformed);
-    short.fragment = (0, true);
-    bad("a tiny first fragment is malformed", short.bytes(), DropReason::Malformed);
     let chain = |first: u8, bytes: &[u8]| {
         let mut frame = from(A, B.mac(), B.v6(), udp());
         frame.extra = Some((first, bytes.to_vec()));

@@ -1,16 +1,18 @@
 //! Containers that come to a container by its published port: from the same network, another one, or
 //! to themselves; there and back (RFC 4787 REQ-9, RFC 5382 REQ-8).
 
-use super::family::{Family, families, handed, led, telling, told, tried};
+mod refused;
+
+use super::family::{Family, families, handed, led, tried};
 use super::{
     Case, Hook, PUBLISHED_SLOT, Table, World, end, enter, from, publish, publish_range, record,
 };
 use crate::frame::{Body, Frame, echo};
-use crate::world::{A, B, C, Container, D, E, F, ip};
+use crate::world::{A, B, C, Container, D, E, F};
 use netd_common::abi::{Flow, FlowKey};
 use netd_common::conntrack::State;
 use netd_common::flow::{End, moved, published_flow};
-use netd_common::verdict::{DropReason, IcmpError, Verdict};
+use netd_common::verdict::Verdict;
 use std::{collections::BTreeSet, net::IpAddr};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -20,9 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
             by_range(family),
             displaced(family),
             fragmented(family),
-            refused(family),
-            told_off(family),
-            not_hairpins(family),
+            refused::cases(family),
         ]
     };
     families().into_iter().flat_map(parts).flatten().collect()
@@ -271,175 +271,4 @@ fn fragmented(family: Family) -> Vec<Case> {
         ]);
     }
     rows
-}
-
-fn refused(family: Family) -> Vec<Case> {
-    let call = |from, to, at| Call { family, protocol: 6, from, to, at };
-    let outside = call(C, A, family.host);
-    let mut rows = Vec::new();
-    let internal = call(F, A, family.host);
-    rows.push(
-        row(
-            family,
-            "an internal network gets through no published port",
-            F,
-            internal.call(SYN).bytes(),
-            Verdict::Drop(DropReason::Internal),
-        )
-        .world(|w| internal.setup(w))
-        .still(),
-    );
-    let internal = call(F, A, family.gateway(F));
-    rows.push(
-        row(
-            family,
-            "nor by its own gateway, which is the host's",
-            F,
-            internal.call(SYN).bytes(),
-            Verdict::Pass,
-        )
-        .world(|w| internal.setup(w))
-        .still(),
-    );
-    let loopback = if family.v4 { ip("127.0.0.1") } else { ip("::1") };
-    for (what, address) in [("its address", loopback), ("all addresses", family.any)] {
-        let packet = call(C, A, loopback).call(SYN).bytes();
-        let name = format!("{loopback} is no way to a port published on {what}");
-        rows.push(
-            row(family, name, C, packet, Verdict::Drop(DropReason::Martian))
-                .world(|w| publish(w, end(address, 8080), 6, A, 80))
-                .still(),
-        );
-    }
-    if !family.v4 {
-        let addresses = (C.link_local(), family.host);
-        let packet = Frame { addresses, ..outside.call(SYN) }.bytes();
-        rows.push(
-            row(family, "a link-local client is the host's", C, packet, Verdict::Pass)
-                .world(|w| outside.setup(w))
-                .still(),
-        );
-    }
-    let listed = |number: u32| {
-        move |w: &mut World| {
-            publish(w, end(family.any, 8080), 6, A, 80);
-            w.published.values_mut().for_each(|p| p.clients = 7);
-            w.clients.insert((number, 128, family.of(C).into()));
-        }
-    };
-    let packet = outside.call(SYN).bytes();
-    rows.push(
-        row(
-            family,
-            "a client that is not listed is refused",
-            C,
-            packet.clone(),
-            Verdict::Drop(DropReason::NotAClient),
-        )
-        .world(listed(8))
-        .still(),
-    );
-    rows.push(
-        row(family, "a client that is listed is led there", C, packet.clone(), outside.to_inner())
-            .world(listed(7))
-            .out(handed(outside.call_inside(SYN), A))
-            .flows(&[(outside.key(), State::Unreplied)]),
-    );
-    let late = outside.call(0x10).bytes();
-    rows.push(
-        row(family, "a call without a SYN is the host's to reset", C, late, Verdict::Pass)
-            .world(|w| outside.setup(w))
-            .still(),
-    );
-    let gone = (A.network, family.of(A).into());
-    rows.push(
-        row(
-            family,
-            "a container that is gone gets nothing",
-            C,
-            packet,
-            Verdict::Drop(DropReason::NoEndpoint),
-        )
-        .world(|w| {
-            outside.setup(w);
-            w.endpoints.remove(&gone);
-        })
-        .still(),
-    );
-    rows
-}
-
-/// The client is told what it is told from outside as well.
-fn told_off(family: Family) -> Vec<Case> {
-    let call = Call { family, protocol: 17, from: C, to: A, at: family.host };
-    let macs = (C.gateway_mac(), C.mac());
-    let last = call.call(0).hops(1);
-    let kind = if family.v4 { 11 } else { 3 };
-    let exceeded = told(IcmpError::TimeExceeded, family.host, DropReason::HopLimit);
-    let long = Frame { body: Body::Udp(5000, 8080, vec![0; 1300]), ..call.call(0) }.whole();
-    let (kind_big, code) = family.too_big();
-    let flows = [(call.key(), State::Unreplied)];
-    vec![
-        row(family, "the sender of a packet at its last hop is told", C, last.bytes(), exceeded)
-            .world(|w| call.setup(w))
-            .out(telling(&last, family.host, (kind, 0, 0), macs))
-            .flows(&flows),
-        row(
-            family,
-            "the sender of a packet that is too long is told",
-            C,
-            long.bytes(),
-            told(IcmpError::TooBig(1280), family.host, DropReason::TooBig),
-        )
-        .world(|w| {
-            call.setup(w);
-            w.networks.get_mut(&A.network).unwrap().mtu = 1280;
-        })
-        .out(telling(&long, family.host, (kind_big, code, 1280), macs))
-        .flows(&flows),
-    ]
-}
-
-/// What only looks like one.
-fn not_hairpins(family: Family) -> Vec<Case> {
-    let noted = |w: &mut World| {
-        publish(w, end(family.any, 8080), 6, A, 80);
-        w.hairpins.extend([A.number, D.number]);
-    };
-    let tcp = |from, to, flags| Body::Tcp(from, to, flags, Vec::new());
-    let ping = Body::Icmp(family.echo().1, 0, echo(80));
-    let near = from(A, B.mac(), family.of(B), tcp(80, 5000, 0x12));
-    let delivery =
-        netd_common::verdict::Delivery { ifindex: B.ifindex(), mac: B.mac(), routed: None };
-    let apart = from(D, E.mac(), family.of(E), tcp(80, 5000, 0x12)).bytes();
-    let other = from(A, A.gateway_mac(), family.of(C), tcp(80, 5000, 0x12)).bytes();
-    let gateway = from(A, A.gateway_mac(), family.gateway(A), tcp(80, 5000, 0x12)).bytes();
-    let pinged = from(C, C.gateway_mac(), family.host, ping).bytes();
-    let closed = from(C, C.gateway_mac(), family.host, tcp(5000, 8081, SYN)).bytes();
-    let isolated = Verdict::Drop(DropReason::Isolated);
-    let kept = Verdict::Drop(DropReason::IccOff);
-    vec![
-        row(
-            family,
-            "what answers nothing stays on its network",
-            A,
-            near.bytes(),
-            Verdict::Deliver(delivery),
-        )
-        .world(noted)
-        .still(),
-        row(family, "what answers nothing stays apart with icc=false", D, apart, kept)
-            .world(noted)
-            .still(),
-        row(family, "what answers nothing stays isolated", A, other, isolated).world(noted).still(),
-        row(family, "what answers nothing is the gateway's", A, gateway, Verdict::Pass)
-            .world(noted)
-            .still(),
-        row(family, "a ping of the host is the host's", C, pinged, Verdict::Pass)
-            .world(noted)
-            .still(),
-        row(family, "a port that nobody published is the host's", C, closed, Verdict::Pass)
-            .world(noted)
-            .still(),
-    ]
 }
