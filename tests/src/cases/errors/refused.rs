@@ -4,13 +4,13 @@ use super::{Message, Shape, unreachable};
 use crate::cases::family::{Family, LEAVING, called};
 use crate::cases::{Case, Hook, World, end, enter, from, from_outside, leaving, publish, record};
 use crate::frame::{Body, Frame, error};
-use crate::world::{A, C, F};
+use crate::world::{A, C, F, ip};
 use netd_common::conntrack::State;
 use netd_common::flow::{masqueraded_flow, published_flow};
 use netd_common::verdict::{DropReason, Verdict};
 
 pub(super) fn cases(family: Family) -> Vec<Case> {
-    [nobodys(family), unreadable(family), elsewhere(family)].concat()
+    [nobodys(family), between(family), unreadable(family), elsewhere(family)].concat()
 }
 
 fn row(
@@ -34,6 +34,12 @@ fn flows(world: &mut World, family: Family) {
     let flow = called(world, end(family.host, 8080), State::Established);
     enter(world, key, flow);
     world.hairpins.insert(A.number);
+    let key = masqueraded_flow(end(family.far, 443), end(family.host, 4500), 6);
+    let flow = record(world, C, end(family.of(C), 4500), State::Established, 5);
+    enter(world, key, flow);
+    let key = published_flow(end(family.of(C), 5000), end(family.of(A), 80), 6);
+    let flow = called(world, end(family.gateway(A), 8080), State::Established);
+    enter(world, key, flow);
 }
 
 fn about(family: Family, quoted: ((std::net::IpAddr, u16), (std::net::IpAddr, u16))) -> Body {
@@ -56,12 +62,16 @@ fn nobodys(family: Family) -> Vec<Case> {
         let name = format!("from outside about {what} is the host's");
         rows.push(row(family, name, Hook::UplinkIn, &packet, Verdict::Pass));
     }
+    let beside = if family.v4 { ip("198.51.100.3") } else { ip("2001:db8:1::3") };
+    let packet = from_outside(router, beside, about(family, ((host, 4000), (far, 443))));
+    let name = "from outside to another address than the quoted packet's is not touched";
+    rows.push(row(family, name, Hook::UplinkIn, &packet, Verdict::Pass));
     let refused = Verdict::Drop(DropReason::NoFlow);
     for (what, to, quoted) in [
         ("another port of its own", far, ((far, 443), (inner, 4001))),
         ("another port of the other end", far, ((far, 444), (inner, 4000))),
         ("another client's port", far, ((far, 5001), (inner, 80))),
-        ("somebody else's packet", far, ((far, 443), (family.of(C), 4000))),
+        ("somebody else's packet", far, ((far, 443), (family.of(C), 4500))),
         ("a third end's packet", router, ((far, 443), (inner, 4000))),
     ] {
         let packet = leaving(inner, to, about(family, quoted));
@@ -73,6 +83,13 @@ fn nobodys(family: Family) -> Vec<Case> {
             refused,
         ));
     }
+    rows
+}
+
+/// The same between containers.
+fn between(family: Family) -> Vec<Case> {
+    let (host, inner) = (family.host, family.of(A));
+    let mut rows = Vec::new();
     let called =
         from(C, C.gateway_mac(), host, about(family, ((host, 8080), (family.of(C), 5000))));
     rows.push(row(
@@ -82,8 +99,17 @@ fn nobodys(family: Family) -> Vec<Case> {
         &called,
         Verdict::Pass,
     ));
+    let quoted = ((family.gateway(A), 8080), (family.of(C), 5000));
+    let beside = from(C, C.gateway_mac(), host, about(family, quoted));
+    rows.push(row(
+        family,
+        "of a container to another address than the quoted packet's is the host's",
+        Hook::ContainerOut(C),
+        &beside,
+        Verdict::Pass,
+    ));
     let guessed =
-        from(A, A.gateway_mac(), family.of(C), about(family, ((family.of(C), 5000), (inner, 80))));
+        from(A, A.gateway_mac(), family.of(C), about(family, ((family.of(C), 5001), (inner, 80))));
     rows.push(row(
         family,
         "of a container about another network's packet that it never got is isolated",

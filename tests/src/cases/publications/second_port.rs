@@ -2,9 +2,10 @@
 //! port must be two to the container.
 
 use super::*;
+use netd_common::abi::Flow;
 
 pub(super) fn cases(family: Family) -> Vec<Case> {
-    [calls(family), answers(family), crowded_out(family)].concat()
+    [calls(family), answers(family), own_port(family), crowded_out(family)].concat()
 }
 
 /// Two host ports that lead to one port of A's, and what a client that comes by the second from the
@@ -145,6 +146,40 @@ fn established(second: &Second, answer: &[u8]) -> Case {
         .flows(&each)
         .place(key, Table::Established)
         .place(second.name, Table::Established)
+}
+
+/// The client comes by that port itself: it is not given to another of its connections.
+fn own_port(family: Family) -> Vec<Case> {
+    let mut rows = Vec::new();
+    for (protocol, what) in PROTOCOLS {
+        let mut second = Second::new(family, protocol);
+        let client = end(family.far, 5000);
+        let by_itself = second.keys.1;
+        second.port = tried(client, end(family.host, 9090), 2);
+        second.keys.1 = by_port(second.keys.0, second.port);
+        let name = format!("{what} of one client is never known by a port that it has itself");
+        let by_name = second.name;
+        rows.push(
+            row(family, name, second.call(SYN), second.inside())
+                .world(|w| {
+                    second.setup(w);
+                    let flow = called(w, end(family.host, 9090), State::Established);
+                    enter(w, by_itself, ready(flow));
+                    // Also not where a name says so.
+                    let named =
+                        Flow { peer: by_itself.remote, peer_port: by_itself.remote_port, ..flow };
+                    enter(w, by_name, named);
+                })
+                .out(second.call_inside(SYN))
+                .flows(&[
+                    (second.keys.0, State::Established),
+                    (by_itself, State::Established),
+                    (second.keys.1, State::Unreplied),
+                    (second.name, State::Unreplied),
+                ]),
+        );
+    }
+    rows
 }
 
 /// No port is left that a client could be known by.
