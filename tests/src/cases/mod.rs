@@ -14,6 +14,7 @@ mod masquerade;
 mod options;
 mod publications;
 mod sctp;
+mod strangers;
 mod talk;
 mod uplink_in;
 mod uplink_out;
@@ -168,6 +169,7 @@ pub fn all() -> Vec<Case> {
         answers::cases(),
         expiry::cases(),
         sctp::cases(),
+        strangers::cases(),
     ];
     parts.into_iter().flatten().collect()
 }
