@@ -26,7 +26,7 @@ pub fn uplink_xdp(ctx: XdpContext) -> u32 {
     let Some(Scratch { headers, orders, .. }) = maps::scratch() else { return XDP_PASS };
     headers.parsed = Parsed::EMPTY;
     let ruling = match inspect(&frame, headers) {
-        None => from_uplink(&mut Maps::new(), headers, orders),
+        None => from_uplink(&mut Maps::with_context(&ctx), headers, orders),
         Some(ruling) => ruling,
     };
     match ruling {

@@ -2,16 +2,14 @@
 
 use crate::ctx::{AF_INET, AF_INET6};
 use aya_ebpf::{
-    EbpfContext as _,
     bindings::{
         BPF_FIB_LKUP_RET_FRAG_NEEDED, BPF_FIB_LKUP_RET_NO_NEIGH, BPF_FIB_LKUP_RET_SUCCESS,
         BPF_FIB_LKUP_RET_UNSUPP_LWT, bpf_fib_lookup, bpf_sock_tuple,
         bpf_sock_tuple__bindgen_ty_1__bindgen_ty_1, bpf_sock_tuple__bindgen_ty_1__bindgen_ty_2,
     },
     helpers::{bpf_fib_lookup as fib_lookup, bpf_sk_lookup_tcp, bpf_sk_lookup_udp, bpf_sk_release},
-    programs::TcContext,
 };
-use core::mem::size_of;
+use core::{ffi::c_void, mem::size_of};
 use netd_common::{
     address::Address,
     flow::End,
@@ -22,7 +20,7 @@ use netd_common::{
 
 /// Asks for a socket in the program's own namespace, by the ends as a packet to it would have them.
 #[inline(always)]
-pub(super) fn is_socket(ctx: &TcContext, remote: &End, local: &End, protocol: u8) -> bool {
+pub(super) fn is_socket(ctx: *mut c_void, remote: &End, local: &End, protocol: u8) -> bool {
     // SAFETY: all-zero bytes are a valid `bpf_sock_tuple`.
     let mut tuple: bpf_sock_tuple = unsafe { core::mem::zeroed() };
     let length = if local.address.is_v4() {
@@ -47,8 +45,8 @@ pub(super) fn is_socket(ctx: &TcContext, remote: &End, local: &End, protocol: u8
     // socket is given back at once.
     unsafe {
         let socket = match protocol {
-            TCP => bpf_sk_lookup_tcp(ctx.as_ptr(), at, length, CURRENT_NAMESPACE, 0),
-            UDP => bpf_sk_lookup_udp(ctx.as_ptr(), at, length, CURRENT_NAMESPACE, 0),
+            TCP => bpf_sk_lookup_tcp(ctx, at, length, CURRENT_NAMESPACE, 0),
+            UDP => bpf_sk_lookup_udp(ctx, at, length, CURRENT_NAMESPACE, 0),
             _ => return false,
         };
         if socket.is_null() {
@@ -65,7 +63,7 @@ const CURRENT_NAMESPACE: u64 = u64::MAX;
 /// Asks the kernel's routing table, which checks the length against the route's MTU. A next hop that
 /// is not resolved yet is resolved on the way out.
 #[inline(always)]
-pub(super) fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
+pub(super) fn route(ctx: *mut c_void, query: &RouteQuery) -> Route {
     // SAFETY: all-zero bytes are a valid `bpf_fib_lookup`.
     let mut fib: bpf_fib_lookup = unsafe { core::mem::zeroed() };
     let v4 = query.destination.is_v4();
@@ -82,17 +80,14 @@ pub(super) fn route(ctx: &TcContext, query: &RouteQuery) -> Route {
         fib.__bindgen_anon_4.ipv6_dst = query.destination.words();
     }
     // SAFETY: `fib` outlives the calls and has the length that is passed.
-    let mut rc =
-        unsafe { fib_lookup(ctx.as_ptr(), &raw mut fib, size_of::<bpf_fib_lookup>() as i32, 0) };
+    let mut rc = unsafe { fib_lookup(ctx, &raw mut fib, size_of::<bpf_fib_lookup>() as i32, 0) };
     let too_long = rc == i64::from(BPF_FIB_LKUP_RET_FRAG_NEEDED);
     if too_long {
         // Once more, for the device.
         fib.__bindgen_anon_1.tot_len = 0;
         fib.ifindex = query.ifindex;
         // SAFETY: as above.
-        rc = unsafe {
-            fib_lookup(ctx.as_ptr(), &raw mut fib, size_of::<bpf_fib_lookup>() as i32, 0)
-        };
+        rc = unsafe { fib_lookup(ctx, &raw mut fib, size_of::<bpf_fib_lookup>() as i32, 0) };
     }
     if rc == i64::from(BPF_FIB_LKUP_RET_UNSUPP_LWT) {
         return Route::Around;

@@ -7,11 +7,12 @@ mod place;
 mod tables;
 
 use aya_ebpf::{
+    EbpfContext,
     bindings::BPF_F_NO_PREALLOC,
     macros::map,
     maps::{Array, HashMap, LpmTrie, LruHashMap, LruPerCpuHashMap, PerCpuArray},
-    programs::TcContext,
 };
+use core::{ffi::c_void, marker::PhantomData};
 use netd_common::{
     abi::{
         ClientKey, Config, Device, DropKey, Endpoint, EndpointKey, Flow, FlowKey, FragmentEntry,
@@ -41,18 +42,19 @@ use found;
 
 /// The maps, and the routing and socket tables where the hook asks for them.
 pub(crate) struct Maps<'a> {
-    ctx: Option<&'a TcContext>,
+    ctx: Option<*mut c_void>,
+    program: PhantomData<&'a ()>,
 }
 
 impl<'a> Maps<'a> {
     #[inline(always)]
     pub(crate) const fn new() -> Self {
-        Self { ctx: None }
+        Self { ctx: None, program: PhantomData }
     }
 
     #[inline(always)]
-    pub(crate) const fn with_context(ctx: &'a TcContext) -> Self {
-        Self { ctx: Some(ctx) }
+    pub(crate) fn with_context(ctx: &'a impl EbpfContext) -> Self {
+        Self { ctx: Some(ctx.as_ptr()), program: PhantomData }
     }
 }
 

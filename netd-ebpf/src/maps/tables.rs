@@ -6,9 +6,7 @@ use super::{
     found, kernel, named,
     place::{Place, find_unreplied},
 };
-use aya_ebpf::{
-    EbpfContext as _, bindings::BPF_NOEXIST, helpers::bpf_ktime_get_coarse_ns, maps::lpm_trie,
-};
+use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_ktime_get_coarse_ns, maps::lpm_trie};
 use netd_common::{
     abi::{
         ClientKey, Config, Device, Endpoint, EndpointKey, Flow, FlowKey, FragmentEntry,
@@ -45,7 +43,7 @@ impl Tables for Maps<'_> {
         network: u32,
         host: &mut End,
     ) -> Option<DropReason> {
-        let ctx = self.ctx.map_or(core::ptr::null_mut(), |ctx| ctx.as_ptr());
+        let ctx = self.ctx.unwrap_or(core::ptr::null_mut());
         match named::open_outwards(ctx.cast(), parsed, network, host) {
             0 => None,
             reason => Some(DropReason::of_kernel(reason)),
@@ -54,7 +52,7 @@ impl Tables for Maps<'_> {
 
     #[inline(always)]
     fn is_taken(&mut self, parsed: &Parsed, host: &End, key: &FlowKey) -> bool {
-        let ctx = self.ctx.map_or(core::ptr::null_mut(), |ctx| ctx.as_ptr());
+        let ctx = self.ctx.unwrap_or(core::ptr::null_mut());
         named::is_taken(ctx.cast(), parsed, host, key) != 0
     }
 
