@@ -1,11 +1,14 @@
 //! What comes from somebody else than it says, and what comes to somebody else than it seems: each
 //! row is a way by which strangers got into a flow, or a flow lost its packets to them.
 
+mod errors;
+mod inside;
+
 use super::family::{Family, LEAVING, families, handed, led};
 use super::talk::{Talk, Who};
 use super::{Case, Hook, end, enter, from, from_outside, leaving, publish, translated};
-use crate::frame::{Body, Frame, Segment, echo, error};
-use crate::world::{A, B, C, Container, D, G, ip};
+use crate::frame::{Body, Frame, Segment, echo};
+use crate::world::{A, B, Container, G, ip};
 use Who::{Answerer, Opener};
 use netd_common::conntrack::State;
 use netd_common::flow::{masqueraded_flow, published_flow};
@@ -18,10 +21,8 @@ const ACK: u8 = 0x10;
 pub(super) fn cases() -> Vec<Case> {
     let parts = |family| {
         [
-            errors_between(family),
-            errors_by_a_wire(family),
-            inside_sources(family),
-            inside_fragments(family),
+            errors::cases(family),
+            inside::cases(family),
             handshakes(family),
             pings(family),
             published_meanwhile(family),
@@ -58,121 +59,6 @@ fn called(case: Case, family: Family, client: Container, at: IpAddr, protocol: u
     case.world(|w| publish(w, end(family.any, 8080), protocol, A, 80))
         .after(Hook::ContainerOut(client), &call(client, at, protocol, SYN).bytes())
         .after(Hook::ContainerOut(A), &answer.bytes())
-}
-
-type Place = (IpAddr, u16);
-
-/// An error that says that nobody listens, about a packet between these ends.
-fn unreachable(family: Family, protocol: u8, (source, to): (Place, Place)) -> Body {
-    let quoted = Frame::new(([0; 6], [0; 6]), source.0, to.0, body(protocol, source.1, to.1, ACK));
-    let (kind, code) = if family.v4 { (3, 3) } else { (1, 4) };
-    error(kind, code, 0, &quoted.quoted(20))
-}
-
-/// Only the two ends of a flow by a published port have errors to tell each other.
-fn errors_between(family: Family) -> Vec<Case> {
-    let (client, inner, host) = (family.of(C), family.of(A), family.host);
-    let isolated = Verdict::Drop(DropReason::Isolated);
-    let no_flow = Verdict::Drop(DropReason::NoFlow);
-    let mut rows = Vec::new();
-    for (protocol, word) in [(6, "TCP"), (17, "UDP")] {
-        let about_call = || unreachable(family, protocol, ((client, 5000), (inner, 80)));
-        let about_answer = || unreachable(family, protocol, ((host, 8080), (client, 5000)));
-        let case = |name: &str, hook, packet: &Frame, verdict| {
-            let name = format!("{name} ({word})");
-            called(row(family, &name, hook, &packet.bytes(), verdict), family, C, host, protocol)
-        };
-        for (who, third) in [("of the called one's network", B), ("of another network", D)] {
-            let hook = Hook::ContainerOut(third);
-            let sent = |to, body| from(third, third.gateway_mac(), to, body);
-            let name = format!("an error of a third container {who} about a call is isolated");
-            rows.push(case(&name, hook, &sent(client, about_call()), isolated).still());
-            let name = format!("an error of a third container {who} about an answer is the host's");
-            rows.push(case(&name, hook, &sent(host, about_answer()), Verdict::Pass).still());
-            let name = format!("an error of a third container {who} about a call does not leave");
-            let out = leaving(family.of(third), client, about_call());
-            rows.push(case(&name, Hook::UplinkOut(third.ifindex()), &out, no_flow).still());
-        }
-        let own = from(A, A.gateway_mac(), client, about_call());
-        let quoted = ((client, 5000), (host, 8080));
-        let told = Frame {
-            addresses: (host, client),
-            body: unreachable(family, protocol, quoted),
-            ..own.clone()
-        };
-        let back = led(C, Some(end(host, 8080)), None);
-        let name = "the same error of the called one is its client's";
-        rows.push(case(name, Hook::ContainerOut(A), &own, back).out(handed(told, C)).still());
-    }
-    rows
-}
-
-/// No error comes in by a wire from a container.
-fn errors_by_a_wire(family: Family) -> Vec<Case> {
-    let (far, host, client) = (family.far, family.host, family.of(C));
-    let spoofed = Verdict::Drop(DropReason::SpoofedAddress);
-    let mut rows = Vec::new();
-    for (protocol, word) in [(6, "TCP"), (17, "UDP")] {
-        let quoted = ((host, 8080), (client, 5000));
-        let packet = from_outside(client, host, unreachable(family, protocol, quoted)).bytes();
-        let name = format!("an error in a client's name about an answer ({word})");
-        let case = row(family, &name, Hook::UplinkIn, &packet, spoofed);
-        rows.push(called(case, family, C, host, protocol).still());
-        let quoted = ((host, 4000), (far, 443));
-        let packet = from_outside(family.of(B), host, unreachable(family, protocol, quoted));
-        let name = format!("an error in a container's name about what left the host ({word})");
-        rows.push(
-            row(family, &name, Hook::UplinkIn, &packet.bytes(), spoofed)
-                .after(LEAVING, &leaving(family.of(A), far, body(protocol, 4000, 443, SYN)).bytes())
-                .still(),
-        );
-    }
-    rows
-}
-
-/// What a container may call itself towards a published port, nobody on a wire may.
-fn inside_sources(family: Family) -> Vec<Case> {
-    let spoofed = Verdict::Drop(DropReason::SpoofedAddress);
-    let mut rows = Vec::new();
-    for (who, client, source) in [
-        ("a client of another network", C, family.of(C)),
-        ("a client of the same network", B, family.of(B)),
-        ("a container that called itself", A, family.of(A)),
-        ("the gateway that such a one is known as", A, family.gateway(A)),
-    ] {
-        for at in [family.host, family.gateway(A)] {
-            for (protocol, flags, word) in [(6, SYN, "TCP's SYN"), (6, ACK, "TCP"), (17, 0, "UDP")]
-            {
-                // Outside of any flow it is the host's to reset, or nobody's.
-                if flags == ACK && client.number == A.number {
-                    continue;
-                }
-                let packet = from_outside(source, at, body(protocol, 5000, 8080, flags)).bytes();
-                let name = format!("{word} by a wire to {at} in the name of {who} is no call");
-                let case = row(family, &name, Hook::UplinkIn, &packet, spoofed);
-                rows.push(called(case, family, client, at, protocol).still());
-            }
-        }
-    }
-    rows
-}
-
-/// The same in fragments.
-fn inside_fragments(family: Family) -> Vec<Case> {
-    let spoofed = Verdict::Drop(DropReason::SpoofedAddress);
-    let long = || Body::Udp(5000, 8080, vec![7; 61]);
-    let first = from(C, C.gateway_mac(), family.host, long()).split(32).0;
-    let forged = from_outside(family.of(C), family.host, long()).split(32);
-    let case = |name, packet: &[u8]| {
-        row(family, name, Hook::UplinkIn, packet, spoofed)
-            .world(|w| publish(w, end(family.any, 8080), 17, A, 80))
-            .after(Hook::ContainerOut(C), &first)
-            .still()
-    };
-    vec![
-        case("a first fragment by a wire in a client's name is no call", &forged.0),
-        case("a later fragment by a wire does not follow a client's first", &forged.1),
-    ]
 }
 
 fn segment(flags: u8, sequence: u32, acknowledgement: u32) -> Segment {
