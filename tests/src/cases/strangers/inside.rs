@@ -8,7 +8,7 @@ use crate::world::{A, B, C};
 use netd_common::verdict::{DropReason, Verdict};
 
 pub(super) fn cases(family: Family) -> Vec<Case> {
-    [sources(family), fragments(family)].concat()
+    [sources(family), fragments(family), displaced(family)].concat()
 }
 
 /// Every name that a caller has.
@@ -54,4 +54,21 @@ fn fragments(family: Family) -> Vec<Case> {
         case("a first fragment by a wire in a client's name is no call", &forged.0),
         case("a later fragment by a wire does not follow a client's first", &forged.1),
     ]
+}
+
+/// The same where the client is known by another port, as its own leads there by another host port.
+fn displaced(family: Family) -> Vec<Case> {
+    let mut rows = Vec::new();
+    for (protocol, word) in [(6, "TCP"), (17, "UDP")] {
+        let again = body(protocol, 5000, 9090, SYN);
+        let second = from(C, C.gateway_mac(), family.host, again.clone()).bytes();
+        let forged = from_outside(family.of(C), family.host, again).bytes();
+        let name = format!("{word} by a wire in the name of a client by another port is no call");
+        let spoofed = Verdict::Drop(DropReason::SpoofedAddress);
+        let case = row(family, &name, Hook::UplinkIn, &forged, spoofed)
+            .world(|w| publish(w, end(family.any, 9090), protocol, A, 80));
+        let case = called(case, family, C, family.host, protocol);
+        rows.push(case.after(Hook::ContainerOut(C), &second).still());
+    }
+    rows
 }
