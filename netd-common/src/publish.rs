@@ -153,8 +153,10 @@ pub fn displaced<T: Tables>(
     let name = moved(parsed.to(), parsed.from(), parsed.protocol);
     if let Some(place) = live(tables, &name) {
         key.remote_port = tables.flow(place).peer_port;
-        if matches!(tables.look(parsed, key), Place::Own | Place::Inside) {
-            return Opening::Open;
+        match tables.look(parsed, key) {
+            Place::Inside if outside => return Opening::Refused(DropReason::SpoofedAddress),
+            Place::Own | Place::Inside => return Opening::Open,
+            Place::Taken | Place::Free => {}
         }
     }
     for nth in 1..TRIES {
