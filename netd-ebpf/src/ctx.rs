@@ -73,13 +73,13 @@ impl<'a> Skb<'a> {
     /// The device that the packet entered the host by; 0 where the host made it.
     #[inline(always)]
     pub(crate) fn ingress(&self) -> u32 {
-        // SAFETY: as in `new`.
+        // SAFETY: as in `judged`.
         unsafe { (*self.raw()).ingress_ifindex }
     }
 
     #[inline(always)]
     pub(crate) fn ether_type(&self) -> [u8; 2] {
-        // SAFETY: as in `new`. The field holds the EtherType in network order.
+        // SAFETY: as in `judged`. The field holds the EtherType in network order.
         let protocol = unsafe { (*self.raw()).protocol } as u16;
         protocol.to_ne_bytes()
     }
@@ -87,14 +87,14 @@ impl<'a> Skb<'a> {
     /// The frame's Ethernet destination is another machine's: a promiscuous device saw it.
     #[inline(always)]
     pub(crate) fn is_for_another(&self) -> bool {
-        // SAFETY: as in `new`.
+        // SAFETY: as in `judged`.
         unsafe { (*self.raw()).pkt_type == PACKET_OTHERHOST }
     }
 
     /// A VLAN tag was taken out of the frame's bytes.
     #[inline(always)]
     pub(crate) fn is_tagged(&self) -> bool {
-        // SAFETY: as in `new`.
+        // SAFETY: as in `judged`.
         unsafe { (*self.raw()).vlan_present != 0 }
     }
 
@@ -178,49 +178,58 @@ impl Packet for Skb<'_> {
 
     #[inline(always)]
     fn segment(&self) -> Option<u16> {
-        // SAFETY: as in `new`; volatile keeps the load as wide as the verifier wants it.
+        // SAFETY: as in `judged`; volatile keeps the load as wide as the verifier wants it.
         let size = unsafe { (&raw const (*self.raw()).gso_size).read_volatile() };
         if size == 0 { None } else { Some(size as u16) }
     }
 
     #[inline(always)]
     fn header<H: Header>(&self, offset: usize) -> Option<H> {
-        let (start, end) = (self.ctx.data(), self.ctx.data_end());
-        let at = start + offset;
-        if at + size_of::<H>() > end {
-            return None;
-        }
-        // SAFETY: the bytes were just checked to be there, and any bytes are a `Header`. The read
-        // claims an alignment that the packet may not have: on this target that only decides
-        // between loads of words and loads of bytes, and the verifier allows words wherever the
-        // processor does.
-        Some(unsafe {
-            if size_of::<H>().is_multiple_of(4) {
-                (at as *const Words<H>).read().0
-            } else {
-                (at as *const Halves<H>).read().0
-            }
-        })
+        read(self.ctx.data(), self.ctx.data_end(), offset)
     }
 
     #[inline(always)]
     fn far_header<H: Header>(&self, offset: usize) -> Option<H> {
-        const { assert!(size_of::<H>() <= size_of::<[u32; 10]>()) };
-        let mut filled = Filled { empty: [0; 10] };
         // SAFETY: the helper checks the offset and writes no more than there is room for.
-        let rc = unsafe {
-            let (to, length) = ((&raw mut filled).cast(), size_of::<H>() as u32);
-            bpf_skb_load_bytes(self.raw().cast(), offset as u32, to, length)
-        };
-        // SAFETY: any bytes are a `Header`.
-        (rc == 0).then_some(unsafe { filled.header })
+        fill(|to, length| unsafe {
+            bpf_skb_load_bytes(self.raw().cast(), offset as u32, to.cast(), length) as i32
+        })
     }
+}
+
+/// A header at an offset of the packet's bytes, which are from `start` to `end`.
+#[inline(always)]
+pub(crate) fn read<H: Header>(start: usize, end: usize, offset: usize) -> Option<H> {
+    let at = start + offset;
+    if at + size_of::<H>() > end {
+        return None;
+    }
+    // SAFETY: the bytes were just checked to be there, and any bytes are a `Header`. The read
+    // claims an alignment that the packet may not have: on this target that only decides between
+    // loads of words and loads of bytes, and the verifier allows words wherever the processor does.
+    Some(unsafe {
+        if size_of::<H>().is_multiple_of(4) {
+            (at as *const Words<H>).read().0
+        } else {
+            (at as *const Halves<H>).read().0
+        }
+    })
+}
+
+/// A header that a helper fills: `load` gets where to, and how many bytes, and says 0 where it could.
+#[inline(always)]
+pub(crate) fn fill<H: Header>(load: impl FnOnce(*mut Filled<H>, u32) -> i32) -> Option<H> {
+    const { assert!(size_of::<H>() <= size_of::<[u32; 10]>()) };
+    let mut filled = Filled { empty: [0; 10] };
+    let rc = load(&raw mut filled, size_of::<H>() as u32);
+    // SAFETY: any bytes are a `Header`.
+    (rc == 0).then_some(unsafe { filled.header })
 }
 
 /// Room for a header that a helper fills.
 pub(crate) union Filled<H: Copy> {
-    pub(crate) empty: [u32; 10],
-    pub(crate) header: H,
+    empty: [u32; 10],
+    header: H,
 }
 
 /// A header that is loaded by 32-bit words.

@@ -1,7 +1,7 @@
 //! Packet access and redirects in XDP, before the kernel has made an skb. Checksums are complete
 //! here: what a wire brings was computed by its sender.
 
-use super::{Filled, Halves, Words};
+use super::{Halves, Words, fill, read};
 use aya_ebpf::{
     bindings::xdp_md,
     helpers::{bpf_redirect, bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
@@ -56,33 +56,15 @@ impl Packet for Frame<'_> {
 
     #[inline(always)]
     fn header<H: Header>(&self, offset: usize) -> Option<H> {
-        let (start, end) = (self.ctx.data(), self.ctx.data_end());
-        let at = start + offset;
-        if at + size_of::<H>() > end {
-            return None;
-        }
-        // SAFETY: the bytes were just checked to be there, and any bytes are a `Header`; the
-        // alignment is claimed as in TC.
-        Some(unsafe {
-            if size_of::<H>().is_multiple_of(4) {
-                (at as *const Words<H>).read().0
-            } else {
-                (at as *const Halves<H>).read().0
-            }
-        })
+        read(self.ctx.data(), self.ctx.data_end(), offset)
     }
 
     #[inline(always)]
     fn far_header<H: Header>(&self, offset: usize) -> Option<H> {
-        const { assert!(size_of::<H>() <= size_of::<[u32; 10]>()) };
-        let mut filled = Filled { empty: [0; 10] };
         // SAFETY: the helper checks the offset and writes no more than there is room for.
-        let rc = unsafe {
-            let (to, length) = ((&raw mut filled).cast(), size_of::<H>() as u32);
-            bpf_xdp_load_bytes(self.raw(), offset as u32, to, length)
-        };
-        // SAFETY: any bytes are a `Header`.
-        (rc == 0).then_some(unsafe { filled.header })
+        fill(|to, length| unsafe {
+            bpf_xdp_load_bytes(self.raw(), offset as u32, to.cast(), length) as i32
+        })
     }
 }
 
@@ -94,7 +76,7 @@ impl PacketMut for Frame<'_> {
         if at + size_of::<H>() > end {
             return None;
         }
-        // SAFETY: as in `header`; nobody else looks at the packet meanwhile.
+        // SAFETY: as in `read`; nobody else looks at the packet meanwhile.
         unsafe {
             if size_of::<H>().is_multiple_of(4) {
                 (at as *mut Words<H>).write(Words(header));
