@@ -78,7 +78,6 @@ fn datagram(parsed: &Parsed) -> FragmentKey {
         destination: parsed.destination,
         id: parsed.id,
         protocol: parsed.protocol,
-        hook: 0,
-        pad: [0; 2],
+        pad: [0; 3],
     }
 }

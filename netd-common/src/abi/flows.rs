@@ -154,10 +154,8 @@ pub struct FragmentKey {
     pub id: [u8; 4],
     /// IP protocol number.
     pub protocol: u8,
-    /// Which of the hooks saw it.
-    pub hook: u8,
     /// Zero.
-    pub pad: [u8; 2],
+    pub pad: [u8; 3],
 }
 
 /// The flow that a datagram belongs to, as its first fragment told.

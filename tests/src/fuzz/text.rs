@@ -108,7 +108,7 @@ structs! {
     }
     Window { next, end }
     Usage { window, opened, answered, established; pad }
-    FragmentKey { source, destination, id, protocol, hook; pad }
+    FragmentKey { source, destination, id, protocol; pad }
     FragmentEntry { flow, seen, direction; pad }
 }
 
