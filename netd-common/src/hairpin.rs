@@ -7,7 +7,7 @@ use crate::address::Address;
 use crate::conntrack::Direction;
 use crate::flow::{End, published_flow};
 use crate::fragment;
-use crate::nat::{ends, expired, live, publication, route, too_big};
+use crate::nat::{ends, live, publication, route, stopped};
 use crate::parse::{Fragment, Parsed};
 use crate::pipeline::Sender;
 use crate::publish::{Opening, pass_on, reach};
@@ -97,11 +97,8 @@ pub(crate) fn back<T: Tables>(tables: &T, parsed: &Parsed, orders: &mut Orders) 
     let number = tables.subnet(&client)?;
     let endpoint = tables.endpoint(&EndpointKey { address: client, network: number, pad: 0 })?;
     let network = tables.network(number)?;
-    if parsed.hops <= 1 {
-        return Some(expired(parsed, orders));
-    }
-    if parsed.length > network.mtu && parsed.whole && network.mtu != 0 {
-        return Some(too_big(parsed, network.mtu, orders));
+    if let Some(ruling) = stopped(parsed, network.mtu, orders) {
+        return Some(ruling);
     }
     route(orders, (endpoint.ifindex, endpoint.mac), network.mac);
     if let Some(routed) = &mut orders.delivery.routed {

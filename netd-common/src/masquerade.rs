@@ -2,12 +2,12 @@
 
 mod mapping;
 
-use crate::abi::{EndpointKey, Flow, FlowKey};
+use crate::abi::{EndpointKey, Flow, FlowKey, NETWORK_MASQUERADE, UPLINK_SOURCES};
 use crate::address::Address;
 use crate::conntrack::{Direction, begin};
 use crate::flow::{End, masqueraded_flow, moved};
 use crate::fragment;
-use crate::nat::{Origin, enter, has_sources, live, masquerades, publication};
+use crate::nat::{Origin, enter, live, publication};
 use crate::parse::{Fragment, Parsed, TCP_ACK, TCP_RST, TCP_SYN};
 use crate::publish::remember;
 use crate::tables::{Opened, Tables};
@@ -31,7 +31,7 @@ pub(crate) fn source<T: Tables>(
     else {
         return;
     };
-    if !masquerades(network) {
+    if network.flags & NETWORK_MASQUERADE == 0 {
         *address = parsed.source;
         return;
     }
@@ -41,7 +41,7 @@ pub(crate) fn source<T: Tables>(
         return;
     }
     *address = if parsed.is_v4() { uplink.ipv4 } else { uplink.ipv6 };
-    if has_sources(uplink.flags)
+    if uplink.flags & UPLINK_SOURCES != 0
         && let Some(preferred) = tables.source(origin.uplink, &parsed.destination)
     {
         *address = preferred;

@@ -9,8 +9,7 @@ pub use follow::{follow, is_alive};
 pub use publication::publication;
 
 use crate::abi::{
-    FLOW_MASQUERADED, Flow, FlowKey, NETWORK_INTERNAL, NETWORK_MASQUERADE, Network, PORT_INNER,
-    UPLINK_SOURCES,
+    EndpointKey, FLOW_MASQUERADED, Flow, FlowKey, NETWORK_INTERNAL, Network, PORT_INNER,
 };
 use crate::address::Address;
 use crate::conntrack::Direction;
@@ -59,7 +58,7 @@ fn returning<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) ->
     Some(deliver(tables, place, parsed, Direction::Reply, orders))
 }
 
-/// Who masquerades a container's packets, and as what.
+/// Where a packet on its way out comes from, and what it leaves by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The container's network.
@@ -145,7 +144,7 @@ fn segment_limit<T: Tables>(tables: &T, network: &Network, parsed: &Parsed, upli
 #[inline(never)]
 fn exhausted<T: Tables>(tables: &T, parsed: &Parsed, number: u32, orders: &mut Orders) -> Ruling {
     let reason = DropReason::PortsExhausted;
-    let owner = crate::abi::EndpointKey { address: parsed.source, network: number, pad: 0 };
+    let owner = EndpointKey { address: parsed.source, network: number, pad: 0 };
     let (Some(endpoint), Some(network)) = (tables.endpoint(&owner), tables.network(number)) else {
         return Ruling::Drop(reason);
     };
@@ -212,11 +211,8 @@ pub(crate) fn deliver<T: Tables>(
         fragment::remember(tables, parsed, &orders.key, direction);
     }
     let flow = tables.flow(place);
-    if parsed.hops <= 1 {
-        return expired(parsed, orders);
-    }
-    if parsed.length > flow.mtu && parsed.whole && flow.mtu != 0 {
-        return too_big(parsed, flow.mtu, orders);
+    if let Some(ruling) = stopped(parsed, flow.mtu, orders) {
+        return ruling;
     }
     route(orders, (flow.ifindex, flow.mac), flow.gateway_mac);
     if let Some(routed) = &mut orders.delivery.routed {
@@ -232,6 +228,18 @@ pub(crate) fn route(orders: &mut Orders, (ifindex, mac): (u32, [u8; 6]), gateway
     orders.delivery.ifindex = ifindex;
     orders.delivery.mac = mac;
     orders.delivery.routed = Some(Routed { mac: gateway, translation: Translation::NONE });
+}
+
+/// What becomes of a packet that can't be forwarded onto a link of this MTU; 0 is none.
+#[inline(always)]
+pub(crate) fn stopped(parsed: &Parsed, mtu: u16, orders: &mut Orders) -> Option<Ruling> {
+    if parsed.hops <= 1 {
+        return Some(expired(parsed, orders));
+    }
+    if parsed.length > mtu && parsed.whole && mtu != 0 {
+        return Some(too_big(parsed, mtu, orders));
+    }
+    None
 }
 
 /// The sender learns that its packet's hops are used up (RFC 1812 4.3.2.4).
@@ -259,16 +267,4 @@ fn back(parsed: &Parsed, error: IcmpError, reason: DropReason, orders: &mut Orde
 #[inline(always)]
 const fn is_echo(parsed: &Parsed) -> bool {
     matches!(parsed.protocol, ICMP | ICMPV6)
-}
-
-/// A network's packets leave with an address of the host's.
-#[inline(always)]
-pub(crate) const fn masquerades(network: &Network) -> bool {
-    network.flags & NETWORK_MASQUERADE != 0
-}
-
-/// Routes by an uplink may prefer sources of their own.
-#[inline(always)]
-pub(crate) const fn has_sources(flags: u32) -> bool {
-    flags & UPLINK_SOURCES != 0
 }

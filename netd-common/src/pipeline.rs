@@ -1,5 +1,6 @@
-//! The order of the steps, one pair of functions a hook: the first reads the packet's headers and
-//! settles what needs no more than them, the second decides where the packet goes. Neither edits.
+//! The order of the steps. A hook's first function reads the packet's headers and settles what needs
+//! no more than them, the others decide where the packet goes, each what the one before it left
+//! open. None edits.
 
 use crate::abi::{DEVICE_NO_ICC, Uplink};
 use crate::error;

@@ -55,14 +55,14 @@ impl Opening {
         }
     }
 
-    /// From that number; none that [`Opening::number`] does not give is taken for an open flow.
+    /// From that number; one that [`Opening::number`] never gives opens nothing.
     #[inline(always)]
     #[must_use]
-    pub fn from_number(number: u32) -> Self {
-        match number {
-            0 => Self::Open,
-            1 => Self::NotOurs,
-            more => Self::Refused(DropReason::of_kernel(more - 2)),
+    pub const fn from_number(number: u32) -> Self {
+        match (number, DropReason::from_number(number.wrapping_sub(2))) {
+            (0, _) => Self::Open,
+            (_, Some(reason)) => Self::Refused(reason),
+            (_, None) => Self::NotOurs,
         }
     }
 }
@@ -79,10 +79,10 @@ pub enum Opening {
     Refused(DropReason),
 }
 
-/// What a key is to a packet.
+/// Whose a key is, to a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Place {
+pub enum Holder {
     /// Its own flow's.
     Own,
     /// Another flow's.
@@ -105,12 +105,12 @@ pub(crate) fn reach<T: Tables>(
 ) -> Opening {
     let Orders { published, key, .. } = orders;
     match look(tables, parsed, key) {
-        Place::Own => Opening::Open,
-        Place::Inside if outside => Opening::Refused(DropReason::SpoofedAddress),
-        Place::Inside => Opening::Open,
-        Place::Free if outside && is_anothers(tables, parsed) => Opening::NotOurs,
-        Place::Free => tables.open_inwards(parsed, published, key, outside),
-        Place::Taken => tables.displace(parsed, published, key, outside),
+        Holder::Own => Opening::Open,
+        Holder::Inside if outside => Opening::Refused(DropReason::SpoofedAddress),
+        Holder::Inside => Opening::Open,
+        Holder::Free if outside && is_anothers(tables, parsed) => Opening::NotOurs,
+        Holder::Free => tables.open_inwards(parsed, published, key, outside),
+        Holder::Taken => tables.displace(parsed, published, key, outside),
     }
 }
 
@@ -125,8 +125,8 @@ fn is_anothers<T: Tables>(tables: &mut T, parsed: &Parsed) -> bool {
 
 /// What a key is to a packet.
 #[inline(always)]
-pub fn look<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) -> Place {
-    let Some(place) = live(tables, key) else { return Place::Free };
+pub fn look<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) -> Holder {
+    let Some(place) = live(tables, key) else { return Holder::Free };
     let flow = tables.flow(place);
     let called = flow.peer == parsed.destination && flow.peer_port == parsed.destination_port;
     let by = match flow.client_end() {
@@ -134,9 +134,9 @@ pub fn look<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) -> Place 
         None => key.remote == parsed.source && key.remote_port == parsed.source_port,
     };
     match (called && by, flow.inside) {
-        (true, 0) => Place::Own,
-        (true, _) => Place::Inside,
-        (false, _) => Place::Taken,
+        (true, 0) => Holder::Own,
+        (true, _) => Holder::Inside,
+        (false, _) => Holder::Taken,
     }
 }
 
@@ -154,14 +154,14 @@ pub fn displaced<T: Tables>(
     if let Some(place) = live(tables, &name) {
         key.remote_port = tables.flow(place).peer_port;
         match tables.look(parsed, key) {
-            Place::Inside if outside => return Opening::Refused(DropReason::SpoofedAddress),
-            Place::Own | Place::Inside => return Opening::Open,
-            Place::Taken | Place::Free => {}
+            Holder::Inside if outside => return Opening::Refused(DropReason::SpoofedAddress),
+            Holder::Own | Holder::Inside => return Opening::Open,
+            Holder::Taken | Holder::Free => {}
         }
     }
     for nth in 1..TRIES {
         key.remote_port = candidate(parsed, nth);
-        if tables.look(parsed, key) == Place::Free {
+        if tables.look(parsed, key) == Holder::Free {
             let opening = tables.open_inwards(parsed, published, key, outside);
             if matches!(opening, Opening::Open) {
                 remember(tables, key, &name, &key.remote_end());

@@ -11,7 +11,7 @@ use crate::flow::End;
 use crate::masquerade;
 use crate::nat;
 use crate::parse::Parsed;
-use crate::publish::{self, Opening, Place as FlowPlace};
+use crate::publish::{self, Holder, Opening};
 use crate::verdict::{DropReason, Hop};
 
 /// What the logic may ask and change. A reference is into a table that others write at the same
@@ -109,7 +109,7 @@ pub trait Tables {
         masquerade::is_taken(self, parsed, host, key)
     }
     /// [`publish::look`], likewise.
-    fn look(&mut self, parsed: &Parsed, key: &FlowKey) -> FlowPlace
+    fn look(&mut self, parsed: &Parsed, key: &FlowKey) -> Holder
     where
         Self: Sized,
     {

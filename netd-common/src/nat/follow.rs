@@ -91,8 +91,7 @@ pub fn follow<T: Tables>(
     tables.refresh(place, now, done.state);
     keep_name(tables, place, key, now);
     // A half-open connection stays among the unreplied: a flood of SYNs, answered or not, pushes out
-    // only its like.
-    // One for which there was no room is tried again.
+    // only its like. One for which there was no room is tried again.
     if matches!(done.state, State::Established | State::Closing) {
         let edge = matches!(before, State::Unreplied | State::Answered);
         establish(tables, place, key, edge);

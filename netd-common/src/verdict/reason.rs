@@ -10,6 +10,16 @@ macro_rules! reasons {
         }
 
         impl DropReason {
+            /// The reason with this number.
+            #[inline(always)]
+            #[must_use]
+            pub const fn from_number(number: u32) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
             /// Every reason.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
@@ -87,27 +97,4 @@ reasons! {
     TooBig = 30, "too-big";
     /// An IPv4 source route, which would lead round every rule here.
     SourceRoute = 31, "source-route";
-}
-
-impl DropReason {
-    /// The reason with this number, for those that opening a flow may give.
-    #[inline(always)]
-    #[must_use]
-    pub const fn of_kernel(number: u32) -> Self {
-        match number {
-            7 => Self::SpoofedAddress,
-            15 => Self::NoEndpoint,
-            3 => Self::UnknownNetwork,
-            17 => Self::TableFull,
-            26 => Self::NoFlow,
-            29 => Self::NotAClient,
-            _ => Self::PortsExhausted,
-        }
-    }
-
-    /// The reason with this number.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.iter().copied().find(|r| *r as u8 == number)
-    }
 }

@@ -9,7 +9,7 @@ use netd_common::{
     flow::End,
     masquerade, nat,
     parse::Parsed,
-    publish::{self, Opening, Place as FlowPlace},
+    publish::{self, Holder, Opening},
     verdict::DropReason,
 };
 
@@ -96,7 +96,7 @@ pub extern "C" fn is_taken(
 pub extern "C" fn look(parsed: *const Parsed, key: *const FlowKey) -> u32 {
     // SAFETY: the verifier sees to it that both point to as much memory as their types have.
     let (Some(parsed), Some(key)) = (unsafe { parsed.as_ref() }, unsafe { key.as_ref() }) else {
-        return FlowPlace::Taken as u32;
+        return Holder::Taken as u32;
     };
     publish::look(&mut Maps::new(), parsed, key) as u32
 }

@@ -17,7 +17,7 @@ use netd_common::{
     conntrack::{Direction, State},
     flow::End,
     parse::Parsed,
-    publish::{Opening, Place as FlowPlace},
+    publish::{Holder, Opening},
     tables::{Opened, Route, RouteQuery, Tables},
     verdict::DropReason,
 };
@@ -46,7 +46,7 @@ impl Tables for Maps<'_> {
         let ctx = self.ctx.unwrap_or(core::ptr::null_mut());
         match named::open_outwards(ctx.cast(), parsed, network, host) {
             0 => None,
-            reason => Some(DropReason::of_kernel(reason)),
+            reason => Some(DropReason::from_number(reason).unwrap_or(DropReason::PortsExhausted)),
         }
     }
 
@@ -57,12 +57,12 @@ impl Tables for Maps<'_> {
     }
 
     #[inline(always)]
-    fn look(&mut self, parsed: &Parsed, key: &FlowKey) -> FlowPlace {
+    fn look(&mut self, parsed: &Parsed, key: &FlowKey) -> Holder {
         match named::look(parsed, key) {
-            0 => FlowPlace::Own,
-            1 => FlowPlace::Taken,
-            2 => FlowPlace::Free,
-            _ => FlowPlace::Inside,
+            0 => Holder::Own,
+            1 => Holder::Taken,
+            2 => Holder::Free,
+            _ => Holder::Inside,
         }
     }
 

@@ -125,7 +125,7 @@ impl Kernel {
         let mut all = BTreeMap::new();
         for entry in drops.iter() {
             let (key, counts) = entry?;
-            let reason = DropReason::from_number(u8::try_from(key.reason)?);
+            let reason = DropReason::from_number(key.reason);
             let reason = reason.context("an unknown drop reason")?;
             all.insert((reason, key.ifindex), counts.iter().sum());
         }

@@ -118,7 +118,7 @@ impl Dataplane {
             let number = u8::try_from(key.reason).unwrap_or_default();
             drops.push(DropCount {
                 reason: number,
-                name: DropReason::from_number(number).map_or("unknown", DropReason::word),
+                name: DropReason::from_number(key.reason).map_or("unknown", DropReason::word),
                 index: key.ifindex,
                 packets: counts.iter().sum(),
             });
