@@ -2,13 +2,14 @@
 //!
 //! `spec` turns untrusted input into valid types, `ipam`, `state` and `plan` are pure, `kernel` and
 //! `store` are the only modules with effects, `agent` joins them, `api` carries requests over the
-//! unix socket and `cli` is what people type. ARCHITECTURE.md draws the picture.
+//! unix socket and `cli` is what people type. `dns` is netd-dns, and what it is told. ARCHITECTURE.md draws the picture.
 
 pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod config;
 pub mod desired;
+pub mod dns;
 pub mod error;
 pub mod ipam;
 pub mod kernel;

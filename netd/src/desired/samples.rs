@@ -75,6 +75,8 @@ pub(crate) fn container(number: u32) -> Container {
         exposed: Vec::new(),
         hosts: Vec::new(),
         dns: Vec::new(),
+        dns_search: Vec::new(),
+        dns_options: Vec::new(),
         environment: Vec::new(),
         auto_remove: false,
     }
@@ -101,6 +103,7 @@ pub(crate) fn attach(container: &mut Container, network: &Network) {
         veth: interface(&format!("ndv{own}")),
         ifname: interface(&format!("eth{}", container.endpoints.len())),
         aliases: Vec::new(),
+        links: Vec::new(),
     };
     container.endpoints.insert(network.id.clone(), endpoint);
 }

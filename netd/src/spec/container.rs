@@ -42,6 +42,12 @@ pub struct Container {
     pub hosts: Vec<(String, std::net::IpAddr)>,
     /// Resolvers in place of the host's.
     pub dns: Vec<std::net::IpAddr>,
+    /// Search domains in place of the host's.
+    #[serde(default)]
+    pub dns_search: Vec<String>,
+    /// Options of resolv.conf in place of the host's.
+    #[serde(default)]
+    pub dns_options: Vec<String>,
     /// Environment variables, for `inspect`.
     pub environment: Vec<String>,
     /// Forgotten as soon as it ends.
@@ -120,4 +126,16 @@ pub struct Endpoint {
     pub ifname: InterfaceName,
     /// Further names on this network.
     pub aliases: Vec<Name>,
+    /// Others that the container calls by names of its own there.
+    #[serde(default)]
+    pub links: Vec<Link>,
+}
+
+/// A name that one container has for another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The other's name or identity, as it was given.
+    pub container: String,
+    /// What it is called.
+    pub alias: Name,
 }

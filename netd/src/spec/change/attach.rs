@@ -176,6 +176,8 @@ impl Spec {
             exposed: Vec::new(),
             hosts: Vec::new(),
             dns: Vec::new(),
+            dns_search: Vec::new(),
+            dns_options: Vec::new(),
             environment: Vec::new(),
             auto_remove: false,
             id,
@@ -209,6 +211,7 @@ pub(super) fn new_endpoint(
         ifname: format!("eth{index}").parse::<InterfaceName>()?,
         aliases: attach.aliases.iter().map(|alias| alias.parse()).collect::<Result<_>>()?,
         id,
+        links: Vec::new(),
     })
 }
 

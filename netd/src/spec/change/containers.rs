@@ -72,6 +72,8 @@ impl Spec {
             exposed: input::parse_exposed(&request.expose)?,
             hosts: input::parse_hosts(&request.add_hosts, &self.host_gateways())?,
             dns: input::parse_dns(&request.dns)?,
+            dns_search: Vec::new(),
+            dns_options: Vec::new(),
             environment: input::parse_environment(&request.environment)?,
             auto_remove: request.auto_remove,
         };

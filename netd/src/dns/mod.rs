@@ -1,0 +1,3 @@
+//! Names: the process that answers containers, and what the agent tells it.
+
+pub mod protocol;
