@@ -1,8 +1,8 @@
 //! Ports of the host's own processes: which are free, and the range that picked ports come from.
 //!
 //! The kernel is asked once which ports its sockets have; whether one of these stands in the way of
-//! an address is found by trying to bind it, which costs a socket for each port in use and none for
-//! the others. Connections that host processes opened do not hinder: their packets are told from
+//! an address is found by trying to bind it. A port that is asked for by itself is always tried, which
+//! also finds who bound it and does not listen yet; of a range only those in use cost a socket. Connections that host processes opened do not hinder: their packets are told from
 //! those of clients.
 
 use super::{netlink, sysctl};
@@ -31,8 +31,8 @@ pub struct HostSockets {
 }
 
 impl HostSockets {
-    /// Reads them in the calling thread's network namespace: TCP sockets that listen or are bound,
-    /// all UDP sockets, SCTP sockets that are bound.
+    /// Reads them in the calling thread's network namespace: TCP sockets that listen, all UDP
+    /// sockets, SCTP sockets that are bound.
     ///
     /// # Errors
     /// The kernel can't be asked.
@@ -61,9 +61,15 @@ impl HostSockets {
             Protocol::Udp => &self.udp,
             Protocol::Sctp => &self.sctp,
         };
-        held.range(ports.first()..=ports.last()).find_map(|port| {
-            try_bind(address, *port, protocol).err().map(|errno| (*port, reason(errno)))
-        })
+        let refused =
+            |port: u16| try_bind(address, port, protocol).err().map(|errno| (port, reason(errno)));
+        if protocol == Protocol::Tcp && ports.first() == ports.last() {
+            let port = ports.first();
+            let errno = try_bind(address, port, protocol).err()?;
+            let counts = errno == Errno::EADDRINUSE || held.contains(&port);
+            return counts.then(|| (port, reason(errno)));
+        }
+        held.range(ports.first()..=ports.last()).copied().find_map(refused)
     }
 }
 
@@ -194,6 +200,16 @@ mod tests {
         assert_eq!(holder(other, port, Protocol::Tcp), None);
         drop(listener);
         assert_eq!(holder(ANY, port, Protocol::Tcp), None);
+    }
+
+    #[test]
+    fn a_port_that_is_bound_and_not_listened_on_is_seen() {
+        let bound = socket(AddressFamily::Inet, SockType::Stream, SockFlag::empty(), None).unwrap();
+        let any_port = SockaddrStorage::from(SocketAddr::new(LOCALHOST, 0));
+        bind(bound.as_raw_fd(), &any_port).unwrap();
+        let address: SockaddrStorage = nix::sys::socket::getsockname(bound.as_raw_fd()).unwrap();
+        let port = address.as_sockaddr_in().unwrap().port();
+        assert!(holder(ANY, port, Protocol::Tcp).is_some());
     }
 
     #[test]

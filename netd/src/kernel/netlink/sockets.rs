@@ -5,8 +5,9 @@ use nix::libc;
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use std::io;
 
-/// The local ports of TCP sockets that listen, and of those that are bound and as yet do nothing,
-/// which kernels before 6.8 do not tell. None where the kernel has no socket diagnostics.
+/// The local ports of TCP sockets that listen. None where the kernel has no socket diagnostics.
+/// Sockets that are bound and as yet do nothing are left out: to find them the kernel walks every
+/// connection in TIME_WAIT on the machine.
 ///
 /// # Errors
 /// The kernel can't be asked.
@@ -92,8 +93,8 @@ const REQUEST: usize = 72;
 /// Where an `inet_diag_msg` has its socket's own port.
 const SOURCE_PORT: usize = 4;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-/// TCP_LISTEN and TCP_BOUND_INACTIVE.
-const STATES: u32 = 1 << 10 | 1 << 13;
+/// TCP_LISTEN.
+const STATES: u32 = 1 << 10;
 
 #[cfg(test)]
 mod tests {
