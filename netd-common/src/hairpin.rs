@@ -10,7 +10,7 @@ use crate::fragment;
 use crate::nat::{ends, live, publication, route, stopped};
 use crate::parse::{Fragment, Parsed};
 use crate::pipeline::Sender;
-use crate::publish::{Opening, pass_on, reach};
+use crate::publish::reach;
 use crate::tables::Tables;
 use crate::verdict::{Orders, Ruling, Translation};
 
@@ -45,14 +45,11 @@ pub(crate) fn call<T: Tables>(
     let client = known_as(tables, sender, published, parsed)?;
     let inner = published.inner(parsed.destination_port);
     orders.key = published_flow(client, inner, parsed.protocol);
-    match reach(tables, parsed, orders, false) {
-        Opening::Open => {
-            tables.note_hairpin(container);
-            Some(pass_on(tables, parsed, orders))
-        }
-        Opening::NotOurs => None,
-        Opening::Refused(reason) => Some(Ruling::Drop(reason)),
+    let ruling = reach(tables, parsed, orders, false)?;
+    if !matches!(ruling, Ruling::Drop(_)) {
+        tables.note_hairpin(container);
     }
+    Some(ruling)
 }
 
 /// A container's packet that may answer another container, or itself.

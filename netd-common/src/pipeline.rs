@@ -76,8 +76,50 @@ pub fn error_from_container<T: Tables>(
     if headers.parsed.quotes { error::between(tables, headers, orders) } else { None }
 }
 
-/// Where a container's packet goes that is no [error of that kind](error_from_container); none where
-/// it goes [to an address of the host's](to_host).
+/// Where a container's packet goes that is for another container of its network, and can be nothing
+/// else: the way of most packets, so it comes first. None says nothing.
+#[inline(always)]
+pub fn to_neighbour<T: Tables>(
+    tables: &T,
+    sender: &Sender,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Option<Ruling> {
+    if is_special(tables, sender, headers) {
+        return None;
+    }
+    forward::same_network(tables, sender, &headers.parsed, orders)
+}
+
+/// Only a container that others came to by a published port has answers to be looked for, and only
+/// errors quote.
+#[inline(always)]
+fn is_special<T: Tables>(tables: &T, sender: &Sender, headers: &Headers) -> bool {
+    headers.parsed.quotes || tables.is_hairpinned(sender.container)
+}
+
+/// A container's packet, [no neighbour's](to_neighbour) at first sight, that may answer another
+/// container which came by a published port, or go to its own network in spite of that.
+#[inline(always)]
+pub fn answer_from_container<T: Tables>(
+    tables: &mut T,
+    sender: &Sender,
+    headers: &Headers,
+    orders: &mut Orders,
+) -> Option<Ruling> {
+    if !is_special(tables, sender, headers) {
+        return None;
+    }
+    if !headers.parsed.quotes
+        && let Some(ruling) = hairpin::answer(tables, &headers.parsed, orders)
+    {
+        return Some(ruling);
+    }
+    forward::same_network(tables, sender, &headers.parsed, orders)
+}
+
+/// Where a container's packet goes that is [no answer of that kind](answer_from_container); none
+/// where it goes [to an address of the host's](to_host).
 #[inline(always)]
 pub fn from_container<T: Tables>(
     tables: &mut T,
@@ -85,19 +127,11 @@ pub fn from_container<T: Tables>(
     headers: &Headers,
     orders: &mut Orders,
 ) -> Option<Ruling> {
-    // Only a container that others came to by a published port has answers to be looked for.
-    if tables.is_hairpinned(sender.container)
-        && !headers.parsed.quotes
-        && let Some(ruling) = hairpin::answer(tables, &headers.parsed, orders)
-    {
-        return Some(ruling);
+    // The subnet's own broadcast address: the bridge floods it, container_in lets it in.
+    if sender.flooded && is_own_subnet(tables, sender, headers) {
+        return Some(Ruling::Pass);
     }
-    match forward::same_network(tables, sender, &headers.parsed, orders) {
-        Some(ruling) => Some(ruling),
-        // The subnet's own broadcast address: the bridge floods it, container_in lets it in.
-        None if sender.flooded && is_own_subnet(tables, sender, headers) => Some(Ruling::Pass),
-        None => forward::elsewhere(tables, sender, headers, orders),
-    }
+    forward::elsewhere(tables, sender, headers, orders)
 }
 
 /// A container's packet to an address of the host's.
@@ -217,8 +251,15 @@ pub fn from_uplink<T: Tables>(tables: &mut T, headers: &Headers, orders: &mut Or
     Ruling::Pass
 }
 
-/// What leaves by the uplink `ifindex`. `ingress` is the device that the packet entered the host
-/// by, 0 where the host made it. An error is a ruling that needs no more; otherwise the headers are
+/// What leaves by an uplink is the host's own, and goes as it is: it entered by no device.
+#[inline(always)]
+#[must_use]
+pub const fn is_hosts(ingress: u32) -> bool {
+    ingress == 0
+}
+
+/// What leaves by the uplink `ifindex` and is not [the host's own](is_hosts). `ingress` is the device
+/// that the packet entered the host by. An error is a ruling that needs no more; otherwise the headers are
 /// in `headers`, which were empty.
 #[inline(always)]
 pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
@@ -229,9 +270,6 @@ pub fn inspect_leaving<P: Packet + ?Sized, T: Tables>(
     ether_type: [u8; 2],
     headers: &mut Headers,
 ) -> Result<Origin, Ruling> {
-    if ingress == 0 {
-        return Err(Ruling::Pass);
-    }
     let uplink = tables.uplink(ifindex);
     let skip = parse::parse_headers(packet, ether_type, link_header(uplink), headers);
     let parsed = &headers.parsed;

@@ -26,21 +26,7 @@ pub(crate) fn inbound<T: Tables>(
     }
     let inner = published.inner(parsed.destination_port);
     orders.key = published_flow(parsed.from(), inner, parsed.protocol);
-    match reach(tables, parsed, orders, true) {
-        Opening::Open => Some(pass_on(tables, parsed, orders)),
-        Opening::NotOurs => None,
-        Opening::Refused(reason) => Some(Ruling::Drop(reason)),
-    }
-}
-
-/// Follows an open flow, the orders' key's, towards the container.
-#[inline(always)]
-pub(crate) fn pass_on<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) -> Ruling {
-    let Some(place) = tables.find(&orders.key) else {
-        return Ruling::Drop(DropReason::TableFull);
-    };
-    tables.follow(place, &orders.key, parsed, Direction::Original);
-    deliver(tables, place, parsed, Direction::Original, orders)
+    reach(tables, parsed, orders, true)
 }
 
 impl Opening {
@@ -51,6 +37,7 @@ impl Opening {
         match self {
             Self::Open => 0,
             Self::NotOurs => 1,
+            Self::New => 2,
             Self::Refused(reason) => 2 + reason as u32,
         }
     }
@@ -61,6 +48,7 @@ impl Opening {
     pub const fn from_number(number: u32) -> Self {
         match (number, DropReason::from_number(number.wrapping_sub(2))) {
             (0, _) => Self::Open,
+            (2, _) => Self::New,
             (_, Some(reason)) => Self::Refused(reason),
             (_, None) => Self::NotOurs,
         }
@@ -72,6 +60,8 @@ impl Opening {
 pub enum Opening {
     /// It is in the table, under the key as it is now.
     Open,
+    /// It was just entered, as this packet has it.
+    New,
     /// The packet belongs to a flow that a container or the host itself opened from this port, or to
     /// none: then the host answers with a reset, which a flow that was lost needs.
     NotOurs,
@@ -93,7 +83,8 @@ pub enum Holder {
     Inside,
 }
 
-/// Finds or opens the flow of a packet to the orders' publication. Their key has the client as the
+/// Finds or opens the flow of a packet to the orders' publication, and takes the packet along it to
+/// the container; none where it is none of the publication's. The orders' key has the client as the
 /// container is to know it, and gets another port where that is somebody else's; `outside` says that
 /// the packet came in by a wire.
 #[inline(always)]
@@ -102,15 +93,47 @@ pub(crate) fn reach<T: Tables>(
     parsed: &Parsed,
     orders: &mut Orders,
     outside: bool,
-) -> Opening {
-    let Orders { published, key, .. } = orders;
-    match look(tables, parsed, key) {
-        Holder::Own => Opening::Open,
-        Holder::Inside if outside => Opening::Refused(DropReason::SpoofedAddress),
-        Holder::Inside => Opening::Open,
-        Holder::Free if outside && is_anothers(tables, parsed) => Opening::NotOurs,
-        Holder::Free => tables.open_inwards(parsed, published, key, outside),
-        Holder::Taken => tables.displace(parsed, published, key, outside),
+) -> Option<Ruling> {
+    let opening = match live(tables, &orders.key) {
+        Some(place) => match holder(tables.flow(place), parsed, &orders.key) {
+            // Nearly every packet.
+            Holder::Own => return Some(go_on(tables, place, parsed, orders)),
+            Holder::Inside if outside => Opening::Refused(DropReason::SpoofedAddress),
+            Holder::Inside => return Some(go_on(tables, place, parsed, orders)),
+            _ => tables.displace(parsed, &orders.published, &mut orders.key, outside),
+        },
+        None if outside && is_anothers(tables, parsed) => Opening::NotOurs,
+        None => tables.open_inwards(parsed, &orders.published, &orders.key, outside),
+    };
+    match opening {
+        Opening::New => Some(set_out(tables, parsed, orders)),
+        Opening::Open => match tables.find(&orders.key) {
+            Some(place) => Some(go_on(tables, place, parsed, orders)),
+            None => Some(Ruling::Drop(DropReason::TableFull)),
+        },
+        Opening::NotOurs => None,
+        Opening::Refused(reason) => Some(Ruling::Drop(reason)),
+    }
+}
+
+/// A packet of an open flow, the orders' key's, towards the container.
+#[inline(always)]
+fn go_on<T: Tables>(
+    tables: &mut T,
+    place: T::Place,
+    parsed: &Parsed,
+    orders: &mut Orders,
+) -> Ruling {
+    tables.follow(place, &orders.key, parsed, Direction::Original);
+    deliver(tables, place, parsed, Direction::Original, orders)
+}
+
+/// The first packet of a flow, which its record knows already.
+#[inline(always)]
+fn set_out<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) -> Ruling {
+    match tables.newest(&orders.key) {
+        Some(place) => deliver(tables, place, parsed, Direction::Original, orders),
+        None => Ruling::Drop(DropReason::TableFull),
     }
 }
 
@@ -126,8 +149,14 @@ fn is_anothers<T: Tables>(tables: &mut T, parsed: &Parsed) -> bool {
 /// What a key is to a packet.
 #[inline(always)]
 pub fn look<T: Tables>(tables: &mut T, parsed: &Parsed, key: &FlowKey) -> Holder {
-    let Some(place) = live(tables, key) else { return Holder::Free };
-    let flow = tables.flow(place);
+    match live(tables, key) {
+        Some(place) => holder(tables.flow(place), parsed, key),
+        None => Holder::Free,
+    }
+}
+
+#[inline(always)]
+fn holder(flow: &Flow, parsed: &Parsed, key: &FlowKey) -> Holder {
     let called = flow.peer == parsed.destination && flow.peer_port == parsed.destination_port;
     let by = match flow.client_end() {
         Some(client) => client.address == parsed.source && client.port == parsed.source_port,
@@ -163,7 +192,7 @@ pub fn displaced<T: Tables>(
         key.remote_port = candidate(parsed, nth);
         if tables.look(parsed, key) == Holder::Free {
             let opening = tables.open_inwards(parsed, published, key, outside);
-            if matches!(opening, Opening::Open) {
+            if matches!(opening, Opening::Open | Opening::New) {
                 remember(tables, key, &name, &key.remote_end());
             }
             return opening;
@@ -236,7 +265,8 @@ pub fn open<T: Tables>(
     begin(flow, parsed);
     flow.inside = if outside { 0 } else { 1 };
     match enter(tables, key, flow) {
-        Opened::New | Opened::Exists => Opening::Open,
+        Opened::New => Opening::New,
+        Opened::Exists => Opening::Open,
         Opened::Full => Opening::Refused(DropReason::TableFull),
     }
 }

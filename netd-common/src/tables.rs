@@ -56,6 +56,10 @@ pub trait Tables {
     fn route(&self, query: &RouteQuery) -> Route;
     /// A flow, established or not.
     fn find(&self, key: &FlowKey) -> Option<Self::Place>;
+    /// A flow that this packet has just opened inwards.
+    fn newest(&self, key: &FlowKey) -> Option<Self::Place> {
+        self.find(key)
+    }
     /// The record at a place.
     fn flow(&self, place: Self::Place) -> &Flow;
     /// Enters a new flow among the unreplied ones, or among the crowded ones.

@@ -30,8 +30,29 @@ use netd_common::{
 /// TC ingress of every host-side veth: all that a container sends.
 #[classifier]
 pub fn container_out(ctx: TcContext) -> i32 {
-    judge::judge_sent(raw(&ctx));
+    if judge::inspect_sent(raw(&ctx)) == 0 {
+        let Some(Scratch { headers, orders, sender, .. }) = maps::scratch() else {
+            return TC_ACT_SHOT;
+        };
+        match pipeline::to_neighbour(&Maps::new(), sender, headers, orders) {
+            Some(Ruling::Deliver) => return neighbour(&ctx, &orders.delivery),
+            Some(ruling) => return settle(Skb::judged(&ctx).ifindex(), ruling),
+            None => {}
+        }
+        judge::judge_sent(raw(&ctx));
+    }
     act(&ctx, Path::Hairpin)
+}
+
+/// To another container of the network, as it is.
+#[inline(always)]
+fn neighbour(ctx: &TcContext, delivery: &Delivery) -> i32 {
+    maps::count(Path::SameNetwork);
+    let mut skb = Skb::judged(ctx);
+    match skb.deliver(delivery) {
+        Some(action) => action,
+        None => refuse(skb.ifindex(), DropReason::EditFailed),
+    }
 }
 
 /// TC egress of every host-side veth: what the kernel sends into a container.
@@ -45,14 +66,21 @@ pub fn container_in(ctx: TcContext) -> i32 {
 /// TCX ingress of every uplink.
 #[classifier]
 pub fn uplink_in(ctx: TcContext) -> i32 {
-    judge::judge_arriving(raw(&ctx));
+    if judge::inspect_arriving(raw(&ctx)) == 0 {
+        judge::judge_arriving(raw(&ctx));
+    }
     act(&ctx, Path::Inbound)
 }
 
 /// TCX egress of every uplink.
 #[classifier]
 pub fn uplink_out(ctx: TcContext) -> i32 {
-    judge::judge_leaving(raw(&ctx));
+    if pipeline::is_hosts(Skb::judged(&ctx).ingress()) {
+        return TC_ACT_OK;
+    }
+    if judge::inspect_leaving(raw(&ctx)) == 0 {
+        judge::judge_leaving(raw(&ctx));
+    }
     act(&ctx, Path::Outbound)
 }
 

@@ -83,15 +83,23 @@ fn functions(file: &object::File<'_>) -> Result<BTreeMap<String, Function>> {
         let start = usize::try_from(symbol.address())?;
         let end = start + usize::try_from(symbol.size())?;
         let code = section.data()?.get(start..end).context("a symbol beyond its section")?;
+        let within = (start as u64)..(end as u64);
+        let relocations: BTreeMap<u64, object::Relocation> =
+            section.relocations().filter(|(offset, _)| within.contains(offset)).collect();
         let mut calls = Vec::new();
-        for (offset, relocation) in section.relocations() {
-            let within = (start as u64..end as u64).contains(&offset);
-            let object::RelocationTarget::Symbol(index) = relocation.target() else { continue };
-            // A call is opcode 0x85 with source 1; other relocations are of maps.
-            let at = usize::try_from(offset)?;
-            if within && section.data()?[at] == 0x85 {
-                calls.push(callee(file, index, &section.data()?[at..at + 8], &symbols)?);
-            }
+        for (nth, call) in code.chunks_exact(8).enumerate().filter(|(_, code)| is_call(code)) {
+            let at = (start + nth * 8) as u64;
+            let target = relocations.get(&at).map(object::Relocation::target);
+            calls.push(match target {
+                Some(object::RelocationTarget::Symbol(index)) => {
+                    callee(file, index, call, &symbols)?
+                }
+                // Within the section, from here on.
+                _ => {
+                    let address = at.wrapping_add_signed(i64::from(immediate(call)?) * 8 + 8);
+                    function_at(&symbols, symbol.section_index(), address)?
+                }
+            });
         }
         let function = Function {
             is_program: section.name()? != ".text",
@@ -115,12 +123,26 @@ fn callee(
     if target.kind() == SymbolKind::Text {
         return Ok(target.name()?.to_owned());
     }
-    let immediate = i32::from_le_bytes(call[4..8].try_into()?);
-    let address = u64::try_from(i64::from(immediate + 1) * 8)?;
-    let same = |s: &&object::Symbol<'_, '_>| {
-        s.section_index() == target.section_index() && s.address() == address
-    };
+    let address = u64::try_from(i64::from(immediate(call)? + 1) * 8)?;
+    function_at(symbols, target.section_index(), address)
+}
+
+fn function_at(
+    symbols: &[object::Symbol<'_, '_>],
+    section: Option<object::SectionIndex>,
+    address: u64,
+) -> Result<String> {
+    let same = |s: &&object::Symbol<'_, '_>| s.section_index() == section && s.address() == address;
     Ok(symbols.iter().find(same).context("a call to no function")?.name()?.to_owned())
+}
+
+/// BPF_CALL with the source BPF_PSEUDO_CALL: of a function, not of a helper.
+fn is_call(instruction: &[u8]) -> bool {
+    instruction[0] == 0x85 && instruction[1] >> 4 == 1
+}
+
+fn immediate(instruction: &[u8]) -> Result<i32> {
+    Ok(i32::from_le_bytes(instruction[4..8].try_into()?))
 }
 
 /// The lowest byte below the frame pointer (r10) that the code names: by loads and stores relative

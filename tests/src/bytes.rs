@@ -78,7 +78,13 @@ fn decide(
     match hook {
         Hook::ContainerOut(_) => {
             let sender = pipeline::inspect_sent(packet, world, ifindex, false, headers)?;
+            if let Some(ruling) = pipeline::to_neighbour(world, &sender, headers, orders) {
+                return Ok(ruling);
+            }
             if let Some(ruling) = pipeline::error_from_container(world, headers, orders) {
+                return Ok(ruling);
+            }
+            if let Some(ruling) = pipeline::answer_from_container(world, &sender, headers, orders) {
                 return Ok(ruling);
             }
             Ok(match pipeline::from_container(world, &sender, headers, orders) {
@@ -96,6 +102,9 @@ fn decide(
             Ok(pipeline::from_uplink(world, headers, orders))
         }
         Hook::UplinkOut(_) => {
+            if pipeline::is_hosts(ingress) {
+                return Err(Ruling::Pass);
+            }
             let origin =
                 pipeline::inspect_leaving(packet, world, ifindex, ingress, ether_type, headers)?;
             Ok(pipeline::to_uplink(world, headers, &origin, orders))

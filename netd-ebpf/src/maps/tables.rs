@@ -2,8 +2,8 @@
 
 use super::{
     CLIENTS, CONFIG, CROWDED, DEVICES, ENDPOINTS, FLOWS, FRAGMENTS, GENERATIONS, HAIRPINS, LOCALS,
-    Maps, NETWORKS, OWNED, PORTS, PUBLISHED, RANGES, SOURCES, SUBNETS, UNREPLIED, UPLINKS, USAGE,
-    found, kernel, named,
+    Maps, NETWORKS, OWNED, PORTS, PUBLISHED, RANGES, RECORD, SOURCES, SUBNETS, UNREPLIED, UPLINKS,
+    USAGE, found, kernel, named,
     place::{Place, find_unreplied},
 };
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_ktime_get_coarse_ns, maps::lpm_trie};
@@ -217,6 +217,12 @@ impl Tables for Maps<'_> {
     #[inline(always)]
     fn find(&self, key: &FlowKey) -> Option<Place> {
         FLOWS.get_ptr_mut(key).or_else(|| find_unreplied(key)).map(Place)
+    }
+
+    #[inline(always)]
+    fn newest(&self, _: &FlowKey) -> Option<Place> {
+        // As it was entered.
+        RECORD.get_ptr_mut(0).map(Place)
     }
 
     #[inline(always)]

@@ -48,7 +48,8 @@ fn main() -> Result<()> {
     let all = cases::all();
     println!("\n{:<14} {:<26} {:>10} {:>12}", "PROGRAM", "CASE", "NS/PACKET", "OVER EMPTY");
     let mut worst = 0;
-    for (word, name) in MEASURED {
+    let only = only();
+    for (word, name) in MEASURED.into_iter().filter(|(word, _)| word.contains(&only)) {
         let case =
             all.iter().find(|c| c.name == name).with_context(|| format!("no case {name:?}"))?;
         let mut rounds: Vec<(i128, i128)> = Vec::new();
@@ -70,12 +71,20 @@ fn main() -> Result<()> {
             worst = worst.max(over);
         }
     }
+    if !only.is_empty() {
+        return Ok(());
+    }
     among_many(&mut kernel, &all)?;
     println!(
         "\nsame network, IPv4: {worst} ns over an empty program (at most {SAME_NETWORK_LIMIT})"
     );
     ensure!(worst <= SAME_NETWORK_LIMIT, "container_out is too slow on the same-network path");
     Ok(())
+}
+
+/// `--only WORDS`: the rows that have these words alone; for a profiler.
+fn only() -> String {
+    env::args().skip_while(|argument| argument != "--only").nth(1).unwrap_or_default()
 }
 
 /// What cases with published ports cost among 60,000 of them, in turns with the case as it is.
