@@ -5,7 +5,7 @@ mod follow;
 mod publication;
 
 pub(crate) use follow::{enter, live};
-pub use follow::{follow, is_alive};
+pub use follow::{follow, forget, is_alive, is_dead};
 pub use publication::publication;
 
 use crate::abi::{

@@ -70,7 +70,10 @@ pub trait Tables {
     fn advance(&mut self, place: Self::Place, sender: Direction, window: Window, scale: Option<u8>);
     /// Moves a flow among the established ones, as it is; where there is no room it stays where it
     /// was.
-    fn establish(&mut self, key: &FlowKey) -> bool;
+    fn establish(&mut self, key: &FlowKey) -> Establishing;
+    /// Makes room among the established flows by [forgetting](nat::forget) some that are
+    /// [dead](nat::is_dead), unless that was tried a moment ago; says whether there were any.
+    fn reclaim(&mut self) -> bool;
     /// Forgets a flow; says whether it was an established one.
     fn close(&mut self, key: &FlowKey) -> bool;
     /// What a network has in the flow tables.
@@ -145,6 +148,18 @@ pub trait Tables {
     {
         publish::displaced(self, parsed, published, key, outside)
     }
+}
+
+/// What became of a flow that is to be among the established ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Establishing {
+    /// It is there now.
+    Done,
+    /// It is no new flow.
+    NotNew,
+    /// No room.
+    NoRoom,
 }
 
 /// What became of a new flow.

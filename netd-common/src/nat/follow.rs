@@ -4,7 +4,7 @@ use crate::abi::{FLOW_MAPPED, FLOW_MAPPING, FLOW_MASQUERADED, Flow, FlowKey, Tim
 use crate::conntrack::{Direction, State, step, timeout};
 use crate::flow::{mapping, moved};
 use crate::parse::{Parsed, UDP};
-use crate::tables::{Opened, Tables};
+use crate::tables::{Establishing, Opened, Tables};
 
 /// The place of a flow that has neither expired nor lost its owner; what is left of one that has is
 /// removed.
@@ -18,13 +18,7 @@ pub(crate) fn live<T: Tables>(tables: &mut T, key: &FlowKey) -> Option<T::Place>
 #[inline(always)]
 pub fn is_alive<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) -> bool {
     let flow = tables.flow(place);
-    let age = tables.now().saturating_sub(flow.last_seen);
-    let times = match tables.config() {
-        Some(config) => &config.timeouts,
-        None => &Timeouts::DEFAULT,
-    };
-    let expired = age > timeout(times, State::from_number(flow.state), key);
-    if !expired && tables.generation(flow.slot) == flow.generation {
+    if !is_dead(tables, flow, key) {
         return true;
     }
     let network = flow.network;
@@ -32,9 +26,21 @@ pub fn is_alive<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) -> bo
     false
 }
 
+/// A flow has expired, or what it belongs to is gone.
+#[inline(always)]
+pub fn is_dead<T: Tables>(tables: &T, flow: &Flow, key: &FlowKey) -> bool {
+    let age = tables.now().saturating_sub(flow.last_seen);
+    let times = match tables.config() {
+        Some(config) => &config.timeouts,
+        None => &Timeouts::DEFAULT,
+    };
+    let expired = age > timeout(times, State::from_number(flow.state), key);
+    expired || tables.generation(flow.slot) != flow.generation
+}
+
 /// Removes a flow, and counts it out of its network's established ones.
 #[inline(never)]
-fn forget<T: Tables>(tables: &mut T, key: &FlowKey, network: u32) {
+pub fn forget<T: Tables>(tables: &mut T, key: &FlowKey, network: u32) {
     if tables.close(key)
         && key.kind <= FLOW_MASQUERADED
         && let Some(usage) = tables.usage(network)
@@ -116,7 +122,12 @@ fn establish<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey, first: b
         }
     }
     establish_name(tables, place, key);
-    if !tables.establish(key) {
+    // Where the table is full of flows that ended, and no agent is there to sweep it.
+    let mut moved = tables.establish(key);
+    if matches!(moved, Establishing::NoRoom) && tables.reclaim() {
+        moved = tables.establish(key);
+    }
+    if !matches!(moved, Establishing::Done) {
         return;
     }
     if let Some(usage) = tables.usage(network) {

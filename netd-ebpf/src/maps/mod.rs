@@ -4,6 +4,7 @@
 mod kernel;
 mod named;
 mod place;
+mod reclaim;
 mod tables;
 
 use aya_ebpf::{
@@ -39,6 +40,7 @@ macro_rules! found {
 }
 
 use found;
+use reclaim::Walk;
 
 /// The maps, and the routing and socket tables where the hook asks for them.
 pub(crate) struct Maps<'a> {
@@ -114,6 +116,10 @@ static DROPS: LruPerCpuHashMap<DropKey, u64> = LruPerCpuHashMap::pinned(8_192, 0
 /// they were read, which would have it follow every way of reading through all that comes after.
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// When room was last made among the established flows.
+#[map]
+static RECLAIMED: Array<Walk> = Array::with_max_entries(1, 0);
 
 /// Room for a record that is about to be entered.
 #[map]

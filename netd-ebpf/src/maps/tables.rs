@@ -5,6 +5,7 @@ use super::{
     Maps, NETWORKS, OWNED, PORTS, PUBLISHED, RANGES, RECORD, SOURCES, SUBNETS, UNREPLIED, UPLINKS,
     USAGE, found, kernel, named,
     place::{Place, find_unreplied},
+    reclaim,
 };
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_ktime_get_coarse_ns, maps::lpm_trie};
 use netd_common::{
@@ -18,7 +19,7 @@ use netd_common::{
     flow::End,
     parse::Parsed,
     publish::{Holder, Opening},
-    tables::{Opened, Route, RouteQuery, Tables},
+    tables::{Establishing, Opened, Route, RouteQuery, Tables},
     verdict::DropReason,
 };
 
@@ -273,16 +274,25 @@ impl Tables for Maps<'_> {
     }
 
     #[inline(never)]
-    fn establish(&mut self, key: &FlowKey) -> bool {
-        let Some(place) = find_unreplied(key) else { return false };
+    fn establish(&mut self, key: &FlowKey) -> Establishing {
+        let Some(place) = find_unreplied(key) else { return Establishing::NotNew };
         // SAFETY: the element stays readable for as long as the program runs (RCU); the helper
         // copies the record from one map into the other.
         let record: &Flow = unsafe { &*place };
-        let moved = FLOWS.insert(key, record, BPF_NOEXIST.into()).is_ok();
-        if moved && UNREPLIED.remove(key).is_err() {
+        match FLOWS.insert(key, record, BPF_NOEXIST.into()) {
+            Ok(()) => {}
+            Err(EEXIST) => return Establishing::NotNew,
+            Err(_) => return Establishing::NoRoom,
+        }
+        if UNREPLIED.remove(key).is_err() {
             let _ = CROWDED.remove(key);
         }
-        moved
+        Establishing::Done
+    }
+
+    #[inline(always)]
+    fn reclaim(&mut self) -> bool {
+        reclaim::reclaim() != 0
     }
 
     #[inline(always)]

@@ -21,7 +21,10 @@ use aya::{
     programs::{SchedClassifier, TestRun},
 };
 use devices::Sockets;
-use netd_common::{abi::programs, verdict::DropReason};
+use netd_common::{
+    abi::{maps, programs},
+    verdict::DropReason,
+};
 use nix::{
     sched::{CloneFlags, setns},
     time::{ClockId, clock_gettime},
@@ -55,12 +58,23 @@ impl Kernel {
     /// # Errors
     /// Without root, or where the kernel refuses a program.
     pub fn new() -> Result<Self> {
+        Self::with_room(None)
+    }
+
+    /// As [`Kernel::new`], with room for so many established flows.
+    ///
+    /// # Errors
+    /// As [`Kernel::new`].
+    pub fn with_room(flows: Option<u32>) -> Result<Self> {
         let ns = TestNs::new()?;
         devices::make(&ns)?;
         let pins = Pins::new()?;
-        let mut ebpf = EbpfLoader::new()
-            .default_map_pin_directory(&pins.0)
-            .load(netd::kernel::dataplane::OBJECT)?;
+        let mut loader = EbpfLoader::new();
+        loader.default_map_pin_directory(&pins.0);
+        if let Some(flows) = flows {
+            loader.map_max_entries(maps::FLOWS, flows);
+        }
+        let mut ebpf = loader.load(netd::kernel::dataplane::OBJECT)?;
         for name in PROGRAMS {
             let program: &mut SchedClassifier =
                 ebpf.program_mut(name).context("the object lacks a program")?.try_into()?;

@@ -10,7 +10,7 @@ use netd_common::{
     address::Address,
     conntrack::{Direction, State},
     flow::End,
-    tables::{Opened, Route, RouteQuery, Tables},
+    tables::{Establishing, Opened, Route, RouteQuery, Tables},
     verdict::Hop,
 };
 use std::net::IpAddr;
@@ -126,14 +126,17 @@ impl Tables for World {
         *side = window;
         *own = scale.unwrap_or(*own);
     }
-    fn establish(&mut self, key: &FlowKey) -> bool {
+    fn establish(&mut self, key: &FlowKey) -> Establishing {
         match self.unreplied.remove(key).or_else(|| self.crowded.remove(key)) {
             Some(flow) => {
                 self.flows.insert(*key, flow);
-                true
+                Establishing::Done
             }
-            None => false,
+            None => Establishing::NotNew,
         }
+    }
+    fn reclaim(&mut self) -> bool {
+        unreachable!("there is always room")
     }
     fn close(&mut self, key: &FlowKey) -> bool {
         if self.flows.remove(key).is_some() {

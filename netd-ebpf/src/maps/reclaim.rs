@@ -1,0 +1,74 @@
+//! Room among the established flows, made by the programs themselves: the agent sweeps long before
+//! the table is full, where there is an agent.
+
+use super::{FLOWS, Maps, RECLAIMED};
+use aya_ebpf::helpers::bpf_for_each_map_elem;
+use core::{
+    ffi::{c_long, c_void},
+    ptr::null_mut,
+};
+use netd_common::{
+    abi::{Flow, FlowKey},
+    nat,
+    tables::Tables as _,
+};
+
+/// The last walk over the flows.
+pub(crate) struct Walk {
+    /// When it began: nanoseconds of the coarse monotonic clock.
+    begun: u64,
+    /// How many dead ones it found.
+    found: u64,
+}
+
+/// See [`Tables::reclaim`](netd_common::tables::Tables::reclaim). A walk takes milliseconds, so there
+/// is one a second at most; it ends with the first [`ENOUGH`] dead flows. Says how many it found.
+// SAFETY: no other symbol of the object has the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn reclaim() -> u32 {
+    let now = Maps::new().now();
+    let Some(walk) = RECLAIMED.get_ptr_mut(0) else { return 0 };
+    // SAFETY: the map holds a `Walk` there; processors that read it at once all walk, and count
+    // together.
+    unsafe {
+        if now.saturating_sub((*walk).begun) < PAUSE {
+            return 0;
+        }
+        (*walk).begun = now;
+        (*walk).found = 0;
+    }
+    let (map, each): (*const _, Callback) = (&raw const FLOWS, bury);
+    // SAFETY: `bury` has the signature of a callback, which needs nothing but the map.
+    unsafe {
+        bpf_for_each_map_elem(map.cast_mut().cast(), each as *mut c_void, null_mut(), 0);
+        (*walk).found as u32
+    }
+}
+
+type Callback = unsafe extern "C" fn(*mut c_void, *const FlowKey, *mut Flow, *mut c_void) -> c_long;
+
+/// Forgets a flow that is dead, and counts it; says 1 where the walk may end.
+#[inline(never)]
+unsafe extern "C" fn bury(
+    _: *mut c_void,
+    key: *const FlowKey,
+    flow: *mut Flow,
+    _: *mut c_void,
+) -> c_long {
+    let mut tables = Maps::new();
+    let Some(walk) = RECLAIMED.get_ptr_mut(0) else { return 1 };
+    // SAFETY: the kernel hands over an entry of the map; the other map holds a `Walk`.
+    let (key, flow, walk) = unsafe { (&*key, &*flow, &mut *walk) };
+    if nat::is_dead(&tables, flow, key) {
+        let network = flow.network;
+        nat::forget(&mut tables, key, network);
+        walk.found += 1;
+    }
+    (walk.found >= ENOUGH).into()
+}
+
+/// Dead flows that make one walk worthwhile.
+const ENOUGH: u64 = 1_024;
+/// Nanoseconds between two walks.
+const PAUSE: u64 = 1_000_000_000;
