@@ -6,6 +6,31 @@ use crate::parse::{ICMP, ICMPV6, Parsed};
 use crate::verdict::{Answer, Back, IcmpError};
 use crate::wire::{Bytes, EthHdr, Header, IcmpHdr, Ipv4Hdr, Ipv6Hdr};
 
+/// How many errors a processor has sent in this second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// When the second began: nanoseconds of the coarse monotonic clock.
+    pub since: u64,
+    /// How many.
+    pub count: u32,
+}
+
+/// One more error may be sent at `now`, where `limit` are allowed in a second, 0 for any number; it
+/// is counted then (RFC 1812 4.3.2.8, RFC 4443 2.4 f).
+#[inline(always)]
+pub fn may_send(sent: &mut Sent, limit: u32, now: u64) -> bool {
+    if now.saturating_sub(sent.since) >= SECOND {
+        *sent = Sent { since: now, count: 0 };
+    }
+    if limit != 0 && sent.count >= limit {
+        return false;
+    }
+    sent.count = sent.count.saturating_add(1);
+    true
+}
+
+const SECOND: u64 = 1_000_000_000;
+
 /// A packet whose length can be changed.
 pub trait PacketLength: PacketMut {
     /// Cuts the packet to `length` bytes.
@@ -150,3 +175,19 @@ fn pseudo(parsed: &Parsed, answer: &Answer, message: u16) -> u64 {
 }
 
 const HOPS: u8 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc1812_4_3_2_8_errors_are_limited_by_the_second() {
+        let mut sent = Sent::default();
+        let times =
+            |sent: &mut Sent, limit, now| (0..9).filter(|_| may_send(sent, limit, now)).count();
+        assert_eq!(times(&mut sent, 4, 5 * SECOND), 4);
+        assert_eq!(times(&mut sent, 4, 6 * SECOND - 1), 0);
+        assert_eq!(times(&mut sent, 4, 6 * SECOND), 4);
+        assert_eq!(times(&mut sent, 0, 6 * SECOND), 9);
+    }
+}

@@ -233,11 +233,19 @@ pub fn error_from_uplink<T: Tables>(
     if headers.parsed.quotes { error::inbound(tables, headers, orders) } else { None }
 }
 
-/// Where a packet from outside goes that is no [error of that kind](error_from_uplink).
+/// Where a packet from outside goes that is no [error of that kind](error_from_uplink). What is
+/// `flooded`, for everybody on the link, is forwarded nowhere (RFC 1812 5.3.4), nor answered by an
+/// error (RFC 1122 3.2.2).
 #[inline(always)]
-pub fn from_uplink<T: Tables>(tables: &mut T, headers: &Headers, orders: &mut Orders) -> Ruling {
+pub fn from_uplink<T: Tables>(
+    tables: &mut T,
+    headers: &Headers,
+    flooded: bool,
+    orders: &mut Orders,
+) -> Ruling {
     let parsed = &headers.parsed;
     if !parsed.quotes
+        && !flooded
         && let Some(ruling) = nat::inbound(tables, parsed, orders)
     {
         return ruling;

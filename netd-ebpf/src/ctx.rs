@@ -21,6 +21,9 @@ use netd_common::{
 
 /// PACKET_HOST of linux/if_packet.h.
 const PACKET_HOST: u32 = 0;
+/// PACKET_BROADCAST and PACKET_MULTICAST of linux/if_packet.h.
+const PACKET_BROADCAST: u32 = 1;
+const PACKET_MULTICAST: u32 = 2;
 /// PACKET_OTHERHOST of linux/if_packet.h.
 const PACKET_OTHERHOST: u32 = 3;
 /// AF_INET and AF_INET6 of linux/socket.h.
@@ -89,6 +92,14 @@ impl<'a> Skb<'a> {
     pub(crate) fn is_for_another(&self) -> bool {
         // SAFETY: as in `judged`.
         unsafe { (*self.raw()).pkt_type == PACKET_OTHERHOST }
+    }
+
+    /// The frame is for everybody, or many, on the link.
+    #[inline(always)]
+    pub(crate) fn is_flooded(&self) -> bool {
+        // SAFETY: as in `judged`.
+        let kind = unsafe { (*self.raw()).pkt_type };
+        matches!(kind, PACKET_BROADCAST | PACKET_MULTICAST)
     }
 
     /// A VLAN tag was taken out of the frame's bytes.

@@ -109,16 +109,20 @@ pub extern "C" fn judge_arriving(ctx: *mut __sk_buff) -> u32 {
     let mut tables = Maps::with_context(&ctx);
     let Some(Scratch { headers, orders, ruling, .. }) = maps::scratch() else { return 0 };
     *ruling = match pipeline::error_from_uplink(&mut tables, headers, orders) {
-        None => pipeline::from_uplink(&mut tables, headers, orders),
+        None => {
+            let flooded = Skb::judged(&ctx).is_flooded();
+            pipeline::from_uplink(&mut tables, headers, flooded, orders)
+        }
         Some(ruling) => ruling,
     };
     0
 }
 
-/// The same for [`uplink_xdp`](crate::xdp::uplink_xdp), which has no errors to look for.
+/// The same for [`uplink_xdp`](crate::xdp::uplink_xdp), which has no errors to look
+/// for, nor frames for everybody.
 #[inline(never)]
 pub(crate) fn from_uplink(tables: &mut Maps, headers: &Headers, orders: &mut Orders) -> Ruling {
-    pipeline::from_uplink(tables, headers, orders)
+    pipeline::from_uplink(tables, headers, false, orders)
 }
 
 /// As [`inspect_sent`], for what leaves by an uplink.

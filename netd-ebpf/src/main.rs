@@ -176,8 +176,11 @@ const fn edited(failed: u32) -> Option<()> {
 /// Sends an ICMP error back where the packet came from.
 #[inline(always)]
 fn reply(skb: &mut Skb, answer: &Answer) -> Option<i32> {
-    maps::count(Path::Reply);
     maps::count_drop(answer.reason, skb.ifindex());
+    if !maps::may_reply() {
+        return Some(TC_ACT_SHOT);
+    }
+    maps::count(Path::Reply);
     if write_error(skb.raw()) != 0 {
         return Some(TC_ACT_SHOT);
     }

@@ -99,7 +99,7 @@ fn decide(
             if let Some(ruling) = pipeline::error_from_uplink(world, headers, orders) {
                 return Ok(ruling);
             }
-            Ok(pipeline::from_uplink(world, headers, orders))
+            Ok(pipeline::from_uplink(world, headers, packet[0] & 1 != 0, orders))
         }
         Hook::UplinkOut(_) => {
             if pipeline::is_hosts(ingress) {

@@ -28,7 +28,8 @@ fn by_xdp(case: &Case) -> Outcome {
     let (mut packet, mut world) = (case.packet.clone(), case.world.clone());
     let (headers, orders) = (&mut { Headers::EMPTY }, &mut { Orders::NONE });
     let inspected = express::inspect(&packet[..], &world, UPLINK, &UPLINK_MAC, headers);
-    let ruling = inspected.unwrap_or_else(|| pipeline::from_uplink(&mut world, headers, orders));
+    let ruling =
+        inspected.unwrap_or_else(|| pipeline::from_uplink(&mut world, headers, false, orders));
     let verdict = match ruling {
         Ruling::Deliver => {
             rewrite::deliver(&mut packet[..], headers, &orders.delivery).unwrap();

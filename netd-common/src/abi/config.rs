@@ -46,8 +46,10 @@ pub struct Timeouts {
     pub fragment: u32,
     /// The window in which [`Usage`](super::Usage) counts.
     pub window: u32,
+    /// How many ICMP errors netd sends a second, on each processor; 0 is any number.
+    pub replies: u32,
     /// Zero.
-    pub pad: [u32; 5],
+    pub pad: [u32; 4],
 }
 
 impl Timeouts {
@@ -64,7 +66,8 @@ impl Timeouts {
         sctp: 432_000,
         fragment: 30,
         window: 10,
-        pad: [0; 5],
+        replies: 1_000,
+        pad: [0; 4],
     };
 }
 

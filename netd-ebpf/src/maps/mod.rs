@@ -23,9 +23,11 @@ use netd_common::{
         SourceKey, Uplink, Usage,
     },
     address::Address,
+    answer::{self, Sent},
     nat::Origin,
     parse::Headers,
     pipeline::Sender,
+    tables::Tables as _,
     verdict::{DropReason, Orders, Path, Ruling},
 };
 
@@ -117,6 +119,10 @@ static DROPS: LruPerCpuHashMap<DropKey, u64> = LruPerCpuHashMap::pinned(8_192, 0
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
+/// The ICMP errors that each processor sent.
+#[map]
+static REPLIES: PerCpuArray<Sent> = PerCpuArray::with_max_entries(1, 0);
+
 /// When room was last made among the established flows.
 #[map]
 static RECLAIMED: Array<Walk> = Array::with_max_entries(1, 0);
@@ -175,6 +181,15 @@ pub(crate) fn count(path: Path) {
         // SAFETY: the map holds a `u64` there, and no other processor has this copy of it.
         unsafe { *count += 1 }
     }
+}
+
+/// This processor may send one more ICMP error.
+#[inline(always)]
+pub(crate) fn may_reply() -> bool {
+    let Some(sent) = REPLIES.get_ptr_mut(0) else { return false };
+    let limit = CONFIG.get(0).map_or(0, |config| config.timeouts.replies);
+    // SAFETY: the map holds a `Sent` there, and no other processor has this copy of it.
+    answer::may_send(unsafe { &mut *sent }, limit, Maps::new().now())
 }
 
 /// Counts a drop, on this processor.

@@ -40,6 +40,7 @@ impl From<Section> for Timeouts {
             sctp: or(section.sctp, default.sctp),
             fragment: or(section.fragment, default.fragment),
             window: or(section.window, default.window),
+            replies: default.replies,
             pad: default.pad,
         }
     }

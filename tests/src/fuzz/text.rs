@@ -93,7 +93,7 @@ structs! {
     Config { host_cookie, unreplied_share, established_share, timeouts }
     Timeouts {
         tcp_established, tcp_transitory, tcp_reset, udp_one_way, udp_query, udp, icmp,
-        sctp_opening, sctp, fragment, window; pad
+        sctp_opening, sctp, fragment, window, replies; pad
     }
     Device { network, container, slot, flags, ipv4, ipv6, mac; pad }
     Endpoint { ifindex, container, slot, mac; pad }

@@ -95,7 +95,9 @@ fn the_sweep_removes_what_is_dead_and_counts_the_rest() {
     let mut fragments: HashMap<MapData, FragmentKey, FragmentEntry> = all.map(maps::FRAGMENTS);
     for (id, seconds) in [(1, 0), (2, 31)] {
         let entry = FragmentEntry { seen: flow(0, seconds).last_seen, ..FragmentEntry::default() };
-        fragments.insert(FragmentKey { id: [0, 0, 0, id], ..FragmentKey::default() }, entry, 0).unwrap();
+        fragments
+            .insert(FragmentKey { id: [0, 0, 0, id], ..FragmentKey::default() }, entry, 0)
+            .unwrap();
     }
     let mut usage: Array<MapData, Usage> = all.map(maps::USAGE);
     usage.set(9, Usage { established: 5, opened: 2, ..Usage::default() }, 0).unwrap();

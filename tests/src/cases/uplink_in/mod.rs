@@ -2,6 +2,7 @@
 //! (DESIGN 3.3 rule 6).
 
 mod answers;
+mod flooded;
 mod refused;
 
 use super::family::{led, telling, told, tried};
@@ -27,6 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
         displaced(),
         not_published(),
         answers::cases(),
+        flooded::cases(),
         refused::on_every_address(),
         refused::impossible_sources(),
         refused::at_the_last_hop(),
