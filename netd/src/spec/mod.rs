@@ -6,6 +6,7 @@ pub mod container;
 #[cfg(test)]
 mod fixture;
 pub mod gateway;
+pub mod host_name;
 pub mod lookup;
 pub mod name;
 pub mod network;

@@ -1,15 +1,15 @@
 //! Names and identities. A value of these types can't be wrong: parsing is the only way in.
 
+use super::host_name;
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// The longest interface name the kernel takes, without its closing NUL (IFNAMSIZ - 1).
 const MAX_INTERFACE: usize = 15;
-/// The longest name of a network, container or alias: a DNS label's 63 bytes.
-const MAX_NAME: usize = 63;
 
-/// The name of a network, a container or an alias: `[A-Za-z0-9][A-Za-z0-9_.-]{0,62}`.
+/// The name of a network, a container or an alias: begins with a letter or digit, goes on with
+/// letters, digits, `_`, `.` and `-`, and can be looked up. It is neither `localhost` nor an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
@@ -25,12 +25,18 @@ impl Name {
 impl FromStr for Name {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
-        let tail = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
         let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if !starts_well || text.len() > MAX_NAME || !text.chars().all(tail) {
-            return Err(Error::invalid(format!(
-                "invalid name {text:?}: use 1 to {MAX_NAME} letters, digits, '_', '.' or '-', beginning with a letter or digit"
-            )));
+        let fault = match host_name::fault(text) {
+            Some(fault) => Some(fault),
+            None if !starts_well => Some("begin it with a letter or digit"),
+            None if host_name::is_localhost(text) => Some("localhost is always who asks for it"),
+            None if text.contains('.') && host_name::is_address(text) => {
+                Some("it reads as an IP address")
+            }
+            None => None,
+        };
+        if let Some(fault) = fault {
+            return Err(Error::invalid(format!("invalid name {text:?}: {fault}")));
         }
         Ok(Self(text.to_owned()))
     }
@@ -192,10 +198,14 @@ mod tests {
 
     #[test]
     fn names_are_dns_safe_and_path_safe() {
-        for good in ["a", "web-1", "A.b_c", "0", &"x".repeat(63)] {
+        for good in ["a", "web-1", "A.b_c", "0", "1.2.3.4.5", "a.localhost.b", &"x".repeat(63)] {
             assert!(good.parse::<Name>().is_ok(), "{good}");
         }
-        for bad in ["", "-a", ".", "..", "a/b", "a b", "ä", "a\n", "_x", &"x".repeat(64)] {
+        let long = "x".repeat(64);
+        for bad in ["", "-a", ".", "..", "a/b", "a b", "ä", "a\n", "_x", "a.", "a..b", &long] {
+            assert!(bad.parse::<Name>().is_err(), "{bad}");
+        }
+        for bad in ["localhost", "LOCALHOST", "a.localhost", "10.0.0.1", "127.1"] {
             assert!(bad.parse::<Name>().is_err(), "{bad}");
         }
     }
