@@ -136,9 +136,17 @@ impl From<ContainerInspect> for Box<Container> {
                 "NetworkMode": c.mode,
                 "AutoRemove": c.auto_remove,
                 "Dns": c.dns,
+                "DnsOptions": c.dns_options,
+                "DnsSearch": c.dns_search,
+                "Links": links(&c),
                 "ExtraHosts": c.hosts.iter().map(|(n, a)| format!("{n}:{a}")).collect::<Vec<_>>(),
             }),
-            config: json!({ "Hostname": c.hostname, "Cmd": c.command }),
+            config: json!({
+                "Hostname": c.hostname,
+                "Domainname": c.domainname,
+                "Env": c.environment,
+                "Cmd": c.command,
+            }),
             network_settings: NetworkSettings {
                 sandbox_key: if c.pid > 0 {
                     format!("/proc/{}/ns/net", c.pid)
@@ -156,6 +164,13 @@ impl From<ContainerInspect> for Box<Container> {
             name: c.name,
         })
     }
+}
+
+/// Links on the default network as Docker writes them: `/redis:/web/db`.
+fn links(container: &ContainerInspect) -> Vec<String> {
+    let link =
+        |(target, alias): &(String, String)| format!("/{target}:/{}/{alias}", container.name);
+    container.links.iter().map(link).collect()
 }
 
 /// In Docker's words, with who may use it where that is not everybody.
@@ -199,6 +214,11 @@ mod tests {
             ("{{json (index .NetworkSettings.Ports \"5000/tcp\")}}", "null\n"),
             ("{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).From}}", "[10.0.0.0/8]\n"),
             ("{{.Name}} {{.State.Pid}} {{.Config.Hostname}}", "web 42 web\n"),
+            ("{{.HostConfig.DnsSearch}} {{.HostConfig.DnsOptions}}", "[lan] [ndots:1]\n"),
+            ("{{.HostConfig.Links}} {{.Config.Env}}", "[/redis:/web/db] [A=b]\n"),
+            ("{{.HostConfig.ExtraHosts}} {{.Config.Domainname}}", "[nas:10.0.0.9] lan\n"),
+            ("{{json .NetworkSettings.Networks.frontend.DNSNames}}", "[\"web\",\"www\"]\n"),
+            ("{{.NetworkSettings.Networks.frontend.Links}}", "[redis:db]\n"),
             ("{{.Path}} {{join .Args \" \"}}", "python3 -m http.server\n"),
         ] {
             assert_eq!(web(template), text, "{template}");

@@ -158,6 +158,7 @@ fn connect(client: &Client, args: ConnectArgs) -> Result<u8> {
     let request = NetworkConnect {
         container: args.container,
         aliases: args.alias,
+        links: args.link,
         ip: args.ip,
         ip6: args.ip6,
     };

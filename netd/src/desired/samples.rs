@@ -74,6 +74,7 @@ pub(crate) fn container(number: u32) -> Container {
         ports: Vec::new(),
         exposed: Vec::new(),
         hosts: Vec::new(),
+        domainname: String::new(),
         dns: Vec::new(),
         dns_search: Vec::new(),
         dns_options: Vec::new(),

@@ -21,6 +21,9 @@ pub struct Container {
     pub name: String,
     /// The name it gives itself.
     pub hostname: String,
+    /// The domain that completes that name, or empty.
+    #[serde(default)]
+    pub domainname: String,
     /// When it was made: RFC 3339, UTC.
     pub created: String,
     /// What runs in it.
@@ -58,6 +61,34 @@ impl Container {
     /// The publications in force: every host port chosen.
     pub fn published(&self) -> impl Iterator<Item = &Published> {
         self.ports.iter().flat_map(|publication| &publication.published)
+    }
+
+    /// The host name that others can have for it: its own name, or what the file of a foreign
+    /// namespace is called. A foreign process has none.
+    #[must_use]
+    pub fn host_name(&self) -> Option<&str> {
+        match &self.source {
+            Source::Run => Some(&self.name),
+            Source::Pid => None,
+            Source::Path(path) => {
+                path.file_name()?.to_str().filter(|name| name.parse::<Name>().is_ok())
+            }
+        }
+    }
+
+    /// All its names on a user-defined network that `endpoint` is on, in Docker's order: its own
+    /// name, aliases, 12-character identity, hostname. Each once, whatever its case.
+    #[must_use]
+    pub fn dns_names(&self, endpoint: &Endpoint) -> Vec<String> {
+        let aliases = endpoint.aliases.iter().map(Name::as_str);
+        let all = self.host_name().into_iter().chain(aliases);
+        let mut names: Vec<String> = Vec::new();
+        for name in all.chain([self.id.short(), &self.hostname]) {
+            if !name.is_empty() && !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 }
 

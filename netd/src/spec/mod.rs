@@ -7,6 +7,7 @@ pub mod container;
 mod fixture;
 pub mod gateway;
 pub mod host_name;
+pub mod links;
 pub mod lookup;
 pub mod name;
 pub mod network;

@@ -2,7 +2,8 @@
 
 use super::Spec;
 use super::container::{Container, Endpoint, Mode, Status};
-use super::network::{Driver, Network};
+use super::name::Id;
+use super::network::{Driver, Network, is_predefined};
 use super::port::Publication;
 use super::subnet::Pool;
 use crate::api::protocol::{
@@ -51,6 +52,7 @@ pub fn container_inspect(spec: &Spec, container: &Container, directory: &Path) -
         id: container.id.to_string(),
         name: container.name.clone(),
         hostname: container.hostname.clone(),
+        domainname: container.domainname.clone(),
         created: container.created.clone(),
         command: container.command.clone(),
         status: status.into(),
@@ -62,11 +64,16 @@ pub fn container_inspect(spec: &Spec, container: &Container, directory: &Path) -
             .endpoints
             .iter()
             .filter_map(|(id, endpoint)| spec.networks.get(id).map(|network| (network, endpoint)))
-            .map(|(n, e)| (n.name.to_string(), endpoint_inspect(n, e, status != "exited")))
+            .map(|(n, e)| (n.name.to_string(), endpoint_inspect(n, container, e)))
             .collect(),
         ports: ports(container),
         hosts: container.hosts.clone(),
         dns: container.dns.clone(),
+        dns_search: container.dns_search.clone(),
+        dns_options: container.dns_options.clone(),
+        links: default_links(spec, container),
+        link_environment: link_environment(spec, container),
+        environment: container.environment.clone(),
         directory: directory.to_path_buf(),
         auto_remove: container.auto_remove,
     }
@@ -119,7 +126,13 @@ fn network_container(
     }
 }
 
-fn endpoint_inspect(network: &Network, endpoint: &Endpoint, live: bool) -> EndpointInspect {
+fn endpoint_inspect(
+    network: &Network,
+    container: &Container,
+    endpoint: &Endpoint,
+) -> EndpointInspect {
+    let live = !matches!(container.status, Status::Exited { .. });
+    let named = !is_predefined(network.name.as_str());
     let (v4, v6) = (network.pool_v4(), network.pool_v6());
     let v4 = v4.filter(|_| live && endpoint.ipv4.is_some());
     let v6 = v6.filter(|_| live && endpoint.ipv6.is_some());
@@ -141,8 +154,36 @@ fn endpoint_inspect(network: &Network, endpoint: &Endpoint, live: bool) -> Endpo
             IpAddr::V4(_) => None,
         }),
         aliases: endpoint.aliases.iter().map(ToString::to_string).collect(),
+        links: match named {
+            true => links(endpoint).map(|(target, alias)| format!("{target}:{alias}")).collect(),
+            false => Vec::new(),
+        },
+        dns_names: if named { container.dns_names(endpoint) } else { Vec::new() },
         interface: endpoint.ifname.to_string(),
         host_interface: endpoint.veth.to_string(),
+    }
+}
+
+fn links(endpoint: &Endpoint) -> impl Iterator<Item = (String, String)> {
+    endpoint.links.iter().map(|link| (link.container.clone(), link.alias.to_string()))
+}
+
+fn default_links(spec: &Spec, container: &Container) -> Vec<(String, String)> {
+    let default =
+        |id: &Id| spec.networks.get(id).is_some_and(|network| is_predefined(network.name.as_str()));
+    let endpoints = container.endpoints.iter().filter(|(id, _)| default(id));
+    endpoints.flat_map(|(_, endpoint)| links(endpoint)).collect()
+}
+
+/// What whoever starts the container puts into its environment. Links that have become impossible
+/// by now refuse the start.
+fn link_environment(spec: &Spec, container: &Container) -> Vec<String> {
+    match container.status {
+        Status::Created => {
+            let links = spec.legacy_links(container).unwrap_or_default();
+            links.iter().flat_map(|link| link.environment(&container.name)).collect()
+        }
+        Status::Running { .. } | Status::Exited { .. } => Vec::new(),
     }
 }
 

@@ -18,6 +18,9 @@ pub struct ContainerCreate {
     /// The name it gives itself; its short identity where none is given.
     #[serde(default)]
     pub hostname: Option<String>,
+    /// The domain that completes that name.
+    #[serde(default)]
+    pub domainname: Option<String>,
     /// `bridge` where empty.
     #[serde(default)]
     pub networks: Vec<NetworkAttach>,
@@ -30,12 +33,18 @@ pub struct ContainerCreate {
     /// `--expose` ports: `80`, `53/udp`, `8000-8010`.
     #[serde(default)]
     pub expose: Vec<String>,
-    /// `--add-host NAME:ADDRESS` (or `NAME:host-gateway`).
+    /// `--add-host NAME:ADDRESS` or `NAME=ADDRESS`; `host-gateway` is an address, too.
     #[serde(default)]
     pub add_hosts: Vec<String>,
     /// `--dns`.
     #[serde(default)]
     pub dns: Vec<String>,
+    /// `--dns-search`; a single dot for none at all.
+    #[serde(default)]
+    pub dns_search: Vec<String>,
+    /// `--dns-option`.
+    #[serde(default)]
+    pub dns_options: Vec<String>,
     /// `-e KEY=VALUE`.
     #[serde(default)]
     pub environment: Vec<String>,
@@ -55,6 +64,9 @@ pub struct NetworkAttach {
     /// Further names there.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// `--link CONTAINER[:ALIAS]`.
+    #[serde(default)]
+    pub links: Vec<String>,
     /// A fixed IPv4 address.
     #[serde(default)]
     pub ip: Option<String>,
@@ -97,6 +109,8 @@ pub struct ContainerInspect {
     pub name: String,
     /// The name it gives itself.
     pub hostname: String,
+    /// The domain that completes that name, or empty.
+    pub domainname: String,
     /// RFC 3339.
     pub created: String,
     /// What runs in it.
@@ -119,6 +133,16 @@ pub struct ContainerInspect {
     pub hosts: Vec<(String, IpAddr)>,
     /// Resolvers in place of the host's.
     pub dns: Vec<IpAddr>,
+    /// Search domains in place of the host's.
+    pub dns_search: Vec<String>,
+    /// Options of resolv.conf in place of the host's.
+    pub dns_options: Vec<String>,
+    /// Links on the default network: the other's name, and its alias.
+    pub links: Vec<(String, String)>,
+    /// What those links put into its environment; empty as soon as it has started.
+    pub link_environment: Vec<String>,
+    /// Environment variables that it was given.
+    pub environment: Vec<String>,
     /// Where its log and the files that it sees as /etc/hosts and so on are.
     pub directory: PathBuf,
     /// Forgotten as soon as it ends.
@@ -156,6 +180,11 @@ pub struct EndpointInspect {
     pub ipv6_gateway: Option<Ipv6Addr>,
     /// Further names on this network.
     pub aliases: Vec<String>,
+    /// `CONTAINER:ALIAS` of those that it has names of its own for there.
+    pub links: Vec<String>,
+    /// All its names there, the one that its address leads back to first.
+    #[serde(rename = "DNSNames")]
+    pub dns_names: Vec<String>,
     /// The device in the container.
     pub interface: String,
     /// The device on the host.

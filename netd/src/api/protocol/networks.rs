@@ -125,6 +125,9 @@ pub struct NetworkConnect {
     /// Further names on this network.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// `CONTAINER:ALIAS`: names for others that only this container has.
+    #[serde(default)]
+    pub links: Vec<String>,
     /// A fixed IPv4 address.
     #[serde(default)]
     pub ip: Option<String>,

@@ -76,6 +76,9 @@ pub struct ConnectArgs {
     /// Further name of the container on this network
     #[arg(long)]
     pub alias: Vec<String>,
+    /// Name of the container's own for another one on this network
+    #[arg(long, value_name = "CONTAINER[:ALIAS]")]
+    pub link: Vec<String>,
     /// Fixed IPv4 address
     #[arg(long)]
     pub ip: Option<String>,

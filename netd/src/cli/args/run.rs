@@ -1,7 +1,9 @@
 //! The grammar of `netctl run`.
 
 use crate::api::protocol::NetworkAttach;
+use crate::error::Error;
 use clap::Args;
+use std::mem;
 
 /// `run`
 #[derive(Debug, Args)]
@@ -18,9 +20,24 @@ pub struct RunArgs {
     /// The name that the container gives itself
     #[arg(long)]
     pub hostname: Option<String>,
+    /// The domain that completes that name
+    #[arg(long, value_name = "DOMAIN")]
+    pub domainname: Option<String>,
     /// Network to be on; repeatable; `host` and `none` alone
     #[arg(long, visible_alias = "net", value_name = "NETWORK[,alias=A,ip=IP,ip6=IP]", value_parser = attachment)]
     pub network: Vec<NetworkAttach>,
+    /// Further name of the container on its first network
+    #[arg(long, visible_alias = "network-alias", value_name = "NAME")]
+    pub alias: Vec<String>,
+    /// Name of its own for another container, on its first network
+    #[arg(long, value_name = "CONTAINER[:ALIAS]")]
+    pub link: Vec<String>,
+    /// Fixed IPv4 address on its first network
+    #[arg(long)]
+    pub ip: Option<String>,
+    /// Fixed IPv6 address on its first network
+    #[arg(long)]
+    pub ip6: Option<String>,
     /// Publish a port: [ip:][hostPort[-end]:]port[-end][/tcp|udp|sctp][,from=CIDR[,CIDR...]]
     #[arg(short, long, value_name = "SPEC")]
     pub publish: Vec<String>,
@@ -30,18 +47,67 @@ pub struct RunArgs {
     /// Port that the command serves
     #[arg(long, value_name = "PORT[/PROTO]")]
     pub expose: Vec<String>,
-    /// Line for the container's /etc/hosts
-    #[arg(long, value_name = "HOST:IP")]
+    /// Line for the container's /etc/hosts; `host-gateway` for an address is the host
+    #[arg(long, value_name = "NAME:IP")]
     pub add_host: Vec<String>,
     /// Resolver in place of the host's
     #[arg(long, value_name = "IP")]
     pub dns: Vec<String>,
+    /// Search domain in place of the host's; `.` for none
+    #[arg(long, value_name = "DOMAIN")]
+    pub dns_search: Vec<String>,
+    /// Option of resolv.conf in place of the host's, such as ndots:1
+    #[arg(long, visible_alias = "dns-opt", value_name = "OPTION")]
+    pub dns_option: Vec<String>,
     /// Environment variable
     #[arg(short, long, value_name = "KEY=VALUE")]
     pub env: Vec<String>,
     /// What to run
     #[arg(required = true, trailing_var_arg = true)]
     pub command: Vec<String>,
+}
+
+impl RunArgs {
+    /// The networks to be on, the first one with all that was said without naming a network.
+    ///
+    /// # Errors
+    /// `Invalid` where something was said both ways.
+    pub(in crate::cli) fn networks(&mut self) -> Result<Vec<NetworkAttach>, Error> {
+        let mut networks = mem::take(&mut self.network);
+        let (alias, link) = (mem::take(&mut self.alias), mem::take(&mut self.link));
+        let (ip, ip6) = (self.ip.take(), self.ip6.take());
+        if networks.is_empty()
+            && [alias.len(), link.len()] == [0, 0]
+            && ip.is_none()
+            && ip6.is_none()
+        {
+            return Ok(networks);
+        }
+        if networks.is_empty() {
+            networks.push(NetworkAttach { network: "bridge".to_owned(), ..Default::default() });
+        }
+        if let Some(first) = networks.first_mut() {
+            let twice = |option: &str| {
+                Error::invalid(format!(
+                    "conflicting options: cannot specify both --{option} and per-network {option}"
+                ))
+            };
+            match (first.aliases.is_empty(), alias.is_empty()) {
+                (false, false) => return Err(twice("alias")),
+                (true, false) => first.aliases = alias,
+                _ => {}
+            }
+            for (option, own, given) in [("ip", &mut first.ip, ip), ("ip6", &mut first.ip6, ip6)] {
+                match (own.is_some(), given.is_some()) {
+                    (true, true) => return Err(twice(option)),
+                    (false, true) => *own = given,
+                    _ => {}
+                }
+            }
+            first.links = link;
+        }
+        Ok(networks)
+    }
 }
 
 fn attachment(text: &str) -> Result<NetworkAttach, String> {
@@ -85,6 +151,33 @@ mod tests {
         assert_eq!(args.network[0].ip.as_deref(), Some("10.0.0.2"));
         assert_eq!(args.command, ["nc", "-l", "-p", "1"]);
         assert_eq!(run("netctl run ip -6 addr").command, ["ip", "-6", "addr"]);
+    }
+
+    #[test]
+    fn what_names_no_network_is_said_of_the_first_one() {
+        let networks = |line: &str| run(line).networks();
+        assert!(networks("netctl run true").unwrap().is_empty());
+        let one = networks("netctl run --link db --alias a --network-alias b true").unwrap();
+        assert_eq!(
+            (one[0].network.as_str(), &one[0].links[..]),
+            ("bridge", &["db".to_owned()][..])
+        );
+        assert_eq!(one[0].aliases, ["a", "b"]);
+        let two = networks("netctl run --net x,alias=a --net y --ip 10.0.0.2 --link db:d true");
+        let two = two.unwrap();
+        assert_eq!(
+            (two[0].ip.as_deref(), &two[0].links[..]),
+            (Some("10.0.0.2"), &["db:d".to_owned()][..])
+        );
+        assert_eq!((two[0].aliases.len(), &two[1].ip, two[1].links.len()), (1, &None, 0));
+        for line in
+            ["netctl run --net x,alias=a --alias b true", "netctl run --net x,ip=::1 --ip ::2 true"]
+        {
+            assert!(
+                networks(line).unwrap_err().message.starts_with("conflicting options"),
+                "{line}"
+            );
+        }
     }
 
     #[test]

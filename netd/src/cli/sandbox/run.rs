@@ -25,7 +25,7 @@ pub(in crate::cli) fn run(client: &Client, args: RunArgs) -> Result<u8> {
     // Caught before anything exists, so that an interrupt can't leave half a container.
     let mut signals = Signals::catch(signals::in_foreground())?;
     let hostname = args.hostname.clone();
-    let request = request(args);
+    let request = request(args)?;
     let container: ContainerInspect = client.post("/v1/containers", &request)?;
     let plan = plan(client, container, hostname, &request.environment, detached);
     let outcome = if detached {
@@ -37,20 +37,24 @@ pub(in crate::cli) fn run(client: &Client, args: RunArgs) -> Result<u8> {
     outcome.or_else(|failure| undo(client, &plan, failure))
 }
 
-fn request(args: RunArgs) -> ContainerCreate {
-    ContainerCreate {
+fn request(mut args: RunArgs) -> Result<ContainerCreate> {
+    let networks = args.networks()?;
+    Ok(ContainerCreate {
         name: args.name,
         hostname: args.hostname,
-        networks: args.network,
+        domainname: args.domainname,
+        networks,
         publish: args.publish,
         publish_all: args.publish_all,
         expose: args.expose,
         add_hosts: args.add_host,
         dns: args.dns,
+        dns_search: args.dns_search,
+        dns_options: args.dns_option,
         environment: args.env.into_iter().filter_map(with_value).collect(),
         command: args.command,
         auto_remove: args.rm,
-    }
+    })
 }
 
 /// `-e KEY` takes the value from the caller, where it has one.
@@ -71,14 +75,16 @@ fn plan(
     let own = (container.mode != "host").then(|| container.hostname.clone());
     let hostname = hostname.or(own);
     let name = hostname.iter().map(|name| ("HOSTNAME".to_owned(), name.clone()));
-    let given = environment.iter().filter_map(|variable| variable.split_once('='));
+    // What was given wins over what links say, as with Docker.
+    let given = container.link_environment.iter().chain(environment);
+    let given = given.filter_map(|variable| variable.split_once('='));
     let given = given.map(|(key, value)| (key.to_owned(), value.to_owned()));
     Plan {
         socket: client.socket().to_owned(),
         environment: name.chain(given).collect(),
-        container,
         hostname,
         detached,
+        container,
     }
 }
 
@@ -136,7 +142,10 @@ mod tests {
         assert_eq!(on("host", None).hostname, None);
         assert_eq!(on("host", Some("x")).hostname.as_deref(), Some("x"));
         let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
-        assert_eq!(on("none", None).environment, [pair("HOSTNAME", "web"), pair("A", "b=c")]);
+        let links = [pair("DB_NAME", "/web/db"), pair("DB_PORT", "x")];
+        let [name, port] = links;
+        let all = [pair("HOSTNAME", "web"), name, port, pair("A", "b=c")];
+        assert_eq!(on("none", None).environment, all);
     }
 
     #[test]

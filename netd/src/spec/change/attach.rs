@@ -8,7 +8,11 @@ use crate::spec::name::{Id, InterfaceName, Mac};
 use crate::spec::network::{Driver, Network, is_predefined};
 use crate::spec::port::PortHost;
 use crate::spec::subnet::Pool;
-use crate::spec::{Spec, timestamp};
+use crate::spec::{
+    Spec,
+    links::{self, parse_alias},
+    timestamp,
+};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -120,9 +124,15 @@ impl Spec {
         request: &NetworkConnect,
     ) -> Result<Endpoint> {
         check_connectable(network, container)?;
+        if is_predefined(network.name.as_str()) && !request.links.is_empty() {
+            return Err(Error::invalid(
+                "links on the default network are made when a container starts; give --link to netctl run, or use a user-defined network",
+            ));
+        }
         let attach = NetworkAttach {
             network: network.id.to_string(),
             aliases: request.aliases.clone(),
+            links: request.links.clone(),
             ip: request.ip.clone(),
             ip6: request.ip6.clone(),
         };
@@ -166,6 +176,7 @@ impl Spec {
             number: self.free_container_number(),
             name: foreign.name(),
             hostname: id.short().to_owned(),
+            domainname: String::new(),
             created: timestamp::rfc3339(now),
             command: Vec::new(),
             source: foreign.path.clone().map_or(Source::Pid, Source::Path),
@@ -209,9 +220,9 @@ pub(super) fn new_endpoint(
         ipv6: ipv6.and_then(|address| if let IpAddr::V6(a) = address { Some(a) } else { None }),
         veth: format!("ndv{}", id.short()).parse()?,
         ifname: format!("eth{index}").parse::<InterfaceName>()?,
-        aliases: attach.aliases.iter().map(|alias| alias.parse()).collect::<Result<_>>()?,
+        aliases: attach.aliases.iter().map(|alias| parse_alias(alias)).collect::<Result<_>>()?,
+        links: links::parse(&attach.links)?,
         id,
-        links: Vec::new(),
     })
 }
 

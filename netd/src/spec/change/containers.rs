@@ -62,6 +62,7 @@ impl Spec {
             number: self.free_container_number(),
             name,
             hostname,
+            domainname: input::parse_domainname(request.domainname.as_deref())?,
             created: timestamp::rfc3339(now),
             command: request.command.clone(),
             source: Source::Run,
@@ -72,11 +73,12 @@ impl Spec {
             exposed: input::parse_exposed(&request.expose)?,
             hosts: input::parse_hosts(&request.add_hosts, &self.host_gateways())?,
             dns: input::parse_dns(&request.dns)?,
-            dns_search: Vec::new(),
-            dns_options: Vec::new(),
+            dns_search: input::parse_dns_search(&request.dns_search)?,
+            dns_options: input::parse_dns_options(&request.dns_options)?,
             environment: input::parse_environment(&request.environment)?,
             auto_remove: request.auto_remove,
         };
+        self.legacy_links(&container)?;
         let mut mappings: Vec<PortMapping> =
             request.publish.iter().map(|spec| spec.parse()).collect::<Result<_>>()?;
         if request.publish_all {
@@ -135,9 +137,13 @@ impl Spec {
 fn check_alone(network: &Network, wanted: &[NetworkAttach]) -> Result<()> {
     let name = &network.name;
     match wanted {
-        [NetworkAttach { aliases, ip: None, ip6: None, .. }] if aliases.is_empty() => Ok(()),
+        [NetworkAttach { aliases, links, ip: None, ip6: None, .. }]
+            if aliases.is_empty() && links.is_empty() =>
+        {
+            Ok(())
+        }
         [_] => Err(Error::invalid(format!(
-            "network {name} has no aliases and no addresses of its own; leave alias, ip and ip6 out"
+            "network {name} has no names and no addresses of its own; leave alias, link, ip and ip6 out"
         ))),
         _ => Err(Error::invalid(format!(
             "network {name} can't be combined with another network; give it alone"

@@ -30,6 +30,8 @@ impl Spec {
             Status::Running { .. } => return refuse("it is running already"),
             Status::Exited { .. } => return refuse("it has ended; run a new one"),
         }
+        self.legacy_links(container)
+            .map_err(|e| e.context(format!("cannot start container {}", container.name)))?;
         if let Some(other) = self.container_in(netns) {
             return refuse(&format!("its network namespace is that of container {}", other.name));
         }

@@ -120,6 +120,29 @@ fn a_container_that_ended_shows_its_code_and_holds_nothing() {
 }
 
 #[test]
+fn names_and_links_are_shown_where_they_count() {
+    let mut spec = two_containers();
+    run(&mut spec, "redis", &[]);
+    let mut request = container("me", &["web", "bridge"]);
+    request.networks[0].aliases = vec!["ME".into(), "mine".into()];
+    request.networks[0].links = vec!["shop:s".into()];
+    request.networks[1].links = vec!["redis:db".into()];
+    request.hostname = Some("mine".into());
+    let id = register(&mut spec, &request).unwrap();
+    let shown = view(&spec, "me");
+    let web = &shown.networks["web"];
+    assert_eq!(web.links, ["shop:s"]);
+    assert_eq!(web.dns_names, ["me", "mine", id.short()]);
+    assert_eq!(web.aliases, ["ME", "mine"]);
+    let bridge = &shown.networks["bridge"];
+    assert_eq!((bridge.links.len(), bridge.dns_names.len()), (0, 0));
+    assert_eq!(shown.links, [("redis".to_owned(), "db".to_owned())]);
+    assert_eq!(shown.link_environment, ["DB_NAME=/me/db"]);
+    spec.start_container(&id, 1, 1, 77, 0).unwrap();
+    assert!(view(&spec, "me").link_environment.is_empty());
+}
+
+#[test]
 fn an_internal_network_has_no_gateway_to_the_outside() {
     let mut spec = spec();
     create(&mut spec, &NetworkCreate { internal: true, ..named("vault") }).unwrap();
