@@ -11,6 +11,7 @@ pub mod config;
 pub mod desired;
 pub mod dns;
 pub mod error;
+pub mod etc;
 pub mod ipam;
 pub mod kernel;
 pub mod plan;

@@ -31,9 +31,11 @@ impl Agent {
         let pid = positive(request.pid)?;
         let start_time = netns::start_time(pid)?;
         let netns = if mode == Mode::Host {
+            inner.write_files(&id, None)?;
             Namespace::current()?.id()
         } else {
             let namespace = Namespace::of_pid(pid)?;
+            inner.write_files(&id, Some(&namespace))?;
             let netns = namespace.id();
             inner.live.join(namespace).await?;
             netns

@@ -5,6 +5,7 @@
 
 mod background;
 mod containers;
+mod files;
 mod flows;
 mod lifecycle;
 mod networks;
@@ -163,6 +164,7 @@ impl Inner {
     /// What hangs on the spec beside the kernel: directories, open namespaces, watches.
     fn follow(&mut self, before: &Spec) {
         self.remove_directories(&gone(before, &self.spec));
+        self.follow_in_files(before);
         self.release();
         background::watch_running(self);
         // Nobody listens where no request waits for a container's end.

@@ -85,6 +85,7 @@ impl Agent {
         let mut inner = self.inner.lock().await;
         let mut errors = inner.end_containers().await;
         errors.extend(inner.remove_devices().await);
+        errors.extend(inner.remove_files().err());
         errors.extend(inner.live.remove().err());
         errors.extend(inner.store.remove().err());
         inner.spec = Spec::default();

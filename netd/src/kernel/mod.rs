@@ -2,6 +2,7 @@
 //! aya; `Live` joins them behind two verbs: observe and apply.
 
 pub mod dataplane;
+pub mod etc;
 mod insides;
 pub mod live;
 pub mod lock;

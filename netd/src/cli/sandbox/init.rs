@@ -8,6 +8,7 @@ use nix::{
     sched::{CloneFlags, setns, unshare},
     unistd::sethostname,
 };
+use rustix::system::setdomainname;
 use std::{
     fs::File,
     io,
@@ -42,10 +43,7 @@ fn start(channel: &mut Channel) -> Result<(Setup, Signals, Child), Failure> {
     channel.send(&Report::Waiting)?;
     let () = channel.receive()?;
     mounts::set_up(&setup.directory)?;
-    if let Some(hostname) = &setup.hostname {
-        sethostname(hostname)
-            .map_err(|e| Error::kernel(format!("cannot set the hostname {hostname:?}: {e}")))?;
-    }
+    name_itself(&setup)?;
     let signals = Signals::catch(setup.terminal)?;
     let (program, arguments) =
         setup.command.split_first().ok_or_else(|| Error::invalid("there is no command to run"))?;
@@ -54,6 +52,19 @@ fn start(channel: &mut Channel) -> Result<(Setup, Signals, Child), Failure> {
         .spawn()
         .map_err(|cause| not_runnable(program, &cause))?;
     Ok((setup, signals, child))
+}
+
+fn name_itself(setup: &Setup) -> Result<()> {
+    if let Some(hostname) = &setup.hostname {
+        sethostname(hostname)
+            .map_err(|e| Error::kernel(format!("cannot set the hostname {hostname:?}: {e}")))?;
+    }
+    let domainname = &setup.domainname;
+    if domainname.is_empty() {
+        return Ok(());
+    }
+    setdomainname(domainname.as_bytes())
+        .map_err(|e| Error::kernel(format!("cannot set the domain name {domainname:?}: {e}")))
 }
 
 /// Leaves the caller's namespaces. The host's network is the agent's, wherever the caller is.

@@ -52,6 +52,8 @@ struct Setup {
     command: Vec<String>,
     /// As in [`Plan`].
     hostname: Option<String>,
+    /// The domain that completes it, or empty.
+    domainname: String,
     /// The agent's pid, to share its network namespace; none makes a new one.
     host_network: Option<u32>,
     /// Where the files for /etc are, and where the exit code goes.

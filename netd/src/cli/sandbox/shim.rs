@@ -107,8 +107,10 @@ fn bring_up(
     let pid = i32::try_from(child.id())
         .map_err(|_| Error::internal(format!("pid {} is out of range", child.id())))?;
     let path = format!("/v1/containers/{}/start", segment(&plan.container.id));
-    let container: ContainerInspect = client.post(&path, &ContainerStart { pid })?;
-    files::write(&container, plan.hostname.as_deref())?;
+    client.post::<ContainerInspect>(&path, &ContainerStart { pid })?;
+    if let Some(hostname) = &plan.hostname {
+        files::write_hostname(&plan.container.directory, hostname)?;
+    }
     channel.send(&())?;
     heard(channel)
 }
@@ -121,6 +123,7 @@ fn setup(client: &Client, plan: &Plan) -> Result<Setup> {
     Ok(Setup {
         command: plan.container.command.clone(),
         hostname: plan.hostname.clone(),
+        domainname: plan.container.domainname.clone(),
         host_network,
         directory: plan.container.directory.clone(),
         terminal: !plan.detached && signals::in_foreground(),
