@@ -5,10 +5,10 @@ use crate::api::protocol::{ContainerCreate, NetworkAttach};
 use crate::error::{Error, Result};
 use crate::spec::container::{Container, Endpoint, Mode, Source, Status};
 use crate::spec::name::{Id, Name};
-use crate::spec::network::{Driver, Network};
+use crate::spec::network::{DEFAULT_NETWORK, Driver, Network};
 use crate::spec::port::{PortHost, PortMapping, Publication, for_exposed};
 use crate::spec::{Spec, lowest_free, timestamp};
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 impl Spec {
     /// Registers the container that a request describes, with its addresses and host ports, and
@@ -71,13 +71,14 @@ impl Spec {
             endpoints,
             ports: Vec::new(),
             exposed: input::parse_exposed(&request.expose)?,
-            hosts: input::parse_hosts(&request.add_hosts, &self.host_gateways())?,
+            hosts: Vec::new(),
             dns: input::parse_dns(&request.dns)?,
             dns_search: input::parse_dns_search(&request.dns_search)?,
             dns_options: input::parse_dns_options(&request.dns_options)?,
             environment: input::parse_environment(&request.environment)?,
             auto_remove: request.auto_remove,
         };
+        container.hosts = input::parse_hosts(&request.add_hosts, &self.host_gateways(&container))?;
         self.legacy_links(&container)?;
         let mut mappings: Vec<PortMapping> =
             request.publish.iter().map(|spec| spec.parse()).collect::<Result<_>>()?;
@@ -125,12 +126,6 @@ impl Spec {
         }
         Ok((Mode::Bridge, endpoints))
     }
-
-    /// What `host-gateway` stands for: the host's addresses on the default network.
-    fn host_gateways(&self) -> Vec<IpAddr> {
-        let default = self.networks.values().find(|n| n.name.as_str() == DEFAULT_NETWORK);
-        default.iter().flat_map(|network| network.pools.iter().map(|pool| pool.gateway)).collect()
-    }
 }
 
 /// `host` and `none` go with no other network, and have neither names nor addresses to give.
@@ -150,6 +145,3 @@ fn check_alone(network: &Network, wanted: &[NetworkAttach]) -> Result<()> {
         ))),
     }
 }
-
-/// Where a container goes that names no network.
-const DEFAULT_NETWORK: &str = "bridge";

@@ -73,5 +73,7 @@ impl Spec {
     }
 }
 
+/// Where a container goes that names no network.
+pub const DEFAULT_NETWORK: &str = "bridge";
 const PREDEFINED: [(&str, Driver); 3] =
-    [("bridge", Driver::Bridge), ("host", Driver::Host), ("none", Driver::Null)];
+    [(DEFAULT_NETWORK, Driver::Bridge), ("host", Driver::Host), ("none", Driver::Null)];

@@ -74,6 +74,29 @@ fn host_and_none_stand_alone_and_publish_nothing() {
 }
 
 #[test]
+fn host_gateway_is_the_host_on_the_network_that_leads_out() {
+    let mut spec = two_networks();
+    create(&mut spec, &NetworkCreate { internal: true, ..named("vault") }).unwrap();
+    for (networks, expected) in [
+        (&[][..], &["172.17.0.1"][..]),
+        (&["backend"], &["172.18.0.1"]),
+        (&["frontend"], &["172.19.0.1", "fd01:203:405::1"]),
+        (&["vault", "backend"], &["172.18.0.1"]),
+        (&["vault"], &["172.20.0.1"]),
+        (&["none"], &["172.17.0.1"]),
+        (&["host"], &["172.17.0.1"]),
+    ] {
+        let mut request = container("web", networks);
+        request.add_hosts = vec!["host.docker.internal:host-gateway".into()];
+        let id = register(&mut spec, &request).unwrap();
+        let hosts = &spec.containers[&id].hosts;
+        let addresses: Vec<String> = hosts.iter().map(|(_, a)| a.to_string()).collect();
+        assert_eq!(addresses, expected, "{networks:?}");
+        spec.remove_container("web", true).unwrap();
+    }
+}
+
+#[test]
 fn on_internal_networks_alone_nothing_is_published() {
     let mut spec = two_networks();
     create(&mut spec, &NetworkCreate { internal: true, ..named("vault") }).unwrap();
