@@ -155,7 +155,9 @@ fn a_missing_bpffs_is_mounted() -> Result<()> {
         return Ok(());
     }
     let host = TestHost::without_agent()?;
-    let mut agent = Started::agent(&host)?;
+    let unmounted = "while umount /sys/fs/bpf 2>/dev/null; do :; done
+            ! grep ' /sys/fs/bpf bpf ' /proc/self/mounts";
+    let mut agent = Started::agent(&host, unmounted)?;
     assert!(wait(SOON, || host.netctl(&["status"]).is_ok_and(|o| o.status.success())));
     let mounts = fs::read_to_string(format!("/proc/{}/mounts", agent.0.id()))?;
     assert!(mounts.lines().any(|line| line.contains(" /sys/fs/bpf bpf ")), "{mounts}");
@@ -167,16 +169,15 @@ fn a_missing_bpffs_is_mounted() -> Result<()> {
 }
 
 /// A process that ends with this value.
-struct Started(Child);
+pub(crate) struct Started(Child);
 
 impl Started {
-    /// An agent with mounts of its own, where no bpffs is mounted.
-    fn agent(host: &TestHost) -> Result<Self> {
+    /// An agent with mounts of its own, which a shell's commands change first.
+    pub(crate) fn agent(host: &TestHost, mounts: &str) -> Result<Self> {
         let netd = binary("netd")?;
-        let unmounted = "while umount /sys/fs/bpf 2>/dev/null; do :; done
-            ! grep ' /sys/fs/bpf bpf ' /proc/self/mounts && exec \"$0\" \"$@\"";
+        let script = format!("{{ {mounts}\n}} && exec \"$0\" \"$@\"");
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "sh", "-c", unmounted]).arg(netd);
+        command.args(["--mount", "--propagation", "private", "sh", "-c", &script]).arg(netd);
         command.arg("--socket").arg(host.path("netd.sock"));
         command.arg("--state-dir").arg(host.path("state")).arg("--bpf-dir").arg(host.bpf());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
