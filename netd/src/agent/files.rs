@@ -34,7 +34,7 @@ impl Inner {
         let resolving = resolv::resolving(&self.spec, container);
         let given = [&container.dns_search, &container.dns_options].iter().any(|l| !l.is_empty());
         if resolving != Resolving::Host || given || !container.dns.is_empty() {
-            etc::put(&directory.join("resolv.conf"), &resolv_conf(container, resolving))?;
+            etc::put(&directory.join("resolv.conf"), &self.resolv_conf(container, resolving))?;
         }
         Ok(())
     }
@@ -55,7 +55,7 @@ impl Inner {
             if let Source::Path(path) = &new.source
                 && !before.containers.contains_key(&new.id)
             {
-                put_for_netns(&self.spec, path, new)
+                self.put_for_netns(path, new)
                     .unwrap_or_else(|error| tracing::warn!("container {}: {error}", new.name));
             }
         }
@@ -74,6 +74,20 @@ impl Inner {
         paths.map(|path| etc::remove_for_netns(path)).fold(Ok(()), Result::and)
     }
 
+    fn put_for_netns(&self, path: &Path, container: &Container) -> Result<()> {
+        match resolv::resolving(&self.spec, container) {
+            Resolving::Own => {
+                etc::put_for_netns(path, &self.resolv_conf(container, Resolving::Own))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn resolv_conf(&self, container: &Container, resolving: Resolving) -> String {
+        let host = etc::host_resolv_conf(&self.resolv_conf, resolving);
+        resolv::text(&host, container, resolving)
+    }
+
     fn follow_in_container(&self, old: &Container, new: &Container) -> Result<()> {
         let running = is_running(old) && is_running(new);
         if !running || new.source != Source::Run || old.endpoints == new.endpoints {
@@ -84,7 +98,7 @@ impl Inner {
         etc::edit(&directory.join("hosts"), |text| {
             Some(hosts::with(&hosts::without(text, &gone), &come))
         })?;
-        let text = resolv_conf(new, resolv::resolving(&self.spec, new));
+        let text = self.resolv_conf(new, resolv::resolving(&self.spec, new));
         etc::edit(&directory.join("resolv.conf"), |now| resolv::is_untouched(now).then_some(text))
     }
 
@@ -99,21 +113,10 @@ impl Inner {
         let has = new.filter(|new| resolv::resolving(&self.spec, new) == Resolving::Own);
         match (had, has) {
             (true, None) => etc::remove_for_netns(path),
-            (false, Some(new)) => put_for_netns(&self.spec, path, new),
+            (false, Some(new)) => self.put_for_netns(path, new),
             _ => Ok(()),
         }
     }
-}
-
-fn put_for_netns(spec: &Spec, path: &Path, container: &Container) -> Result<()> {
-    match resolv::resolving(spec, container) {
-        Resolving::Own => etc::put_for_netns(path, &resolv_conf(container, Resolving::Own)),
-        _ => Ok(()),
-    }
-}
-
-fn resolv_conf(container: &Container, resolving: Resolving) -> String {
-    resolv::text(&etc::host_resolv_conf(resolving), container, resolving)
 }
 
 /// None where the host's own file will do.

@@ -24,6 +24,7 @@ use reconcile::{advance, settle};
 use std::{
     collections::BTreeMap,
     mem,
+    path::PathBuf,
     time::{Instant, SystemTime},
 };
 use tokio::sync::{Mutex, mpsc, watch};
@@ -52,6 +53,8 @@ struct Inner {
     seed: [u8; 5],
     /// Where picking host ports goes on.
     cursor: Option<u16>,
+    /// The host's resolv.conf, which those of containers are made from.
+    resolv_conf: PathBuf,
     problems: Problems,
     watches: BTreeMap<Id, background::Watch>,
     changed: watch::Sender<()>,

@@ -57,6 +57,7 @@ impl Agent {
             uplinks: choice(config),
             seed: remembered.seed.unwrap_or_else(rand::random),
             cursor: None,
+            resolv_conf: "/etc/resolv.conf".into(),
             watches: BTreeMap::new(),
             changed,
             deaths,

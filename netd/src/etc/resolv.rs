@@ -5,7 +5,7 @@ mod parse;
 
 use crate::spec::{
     Spec,
-    container::{Container, Mode},
+    container::{Container, Mode, RESOLVER},
     name::Id,
     network::is_predefined,
 };
@@ -182,7 +182,6 @@ const HEAD: &str = "\
 # This file can be edited; netd will not make further changes once it has been
 # modified.
 ";
-const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 /// Docker's choice where the host has none to offer: Google's public resolvers.
 const DEFAULTS: [IpAddr; 4] = [
     IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)),

@@ -9,15 +9,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The host's resolv.conf, as far as a container of this kind can use it: for one that does not
-/// reach the host's loopback, that behind systemd-resolved where the host's names its stub only.
+/// The host's resolv.conf at `path`, as far as a container of this kind can use it: for one that
+/// does not reach the host's loopback, that behind systemd-resolved where the host's names its stub
+/// only.
 #[must_use]
-pub fn host_resolv_conf(resolving: Resolving) -> HostFile {
-    let read = |path: &str| HostFile { path: path.to_owned(), text: host_file(path) };
-    let own = read(RESOLV_CONF);
+pub fn host_resolv_conf(path: &Path, resolving: Resolving) -> HostFile {
+    let read = |path: &Path| HostFile { path: path.display().to_string(), text: host_file(path) };
+    let own = read(path);
     match resolving {
         Resolving::Direct { .. } if !own.is_of_use_elsewhere() => {
-            Some(read(BEHIND_RESOLVED)).filter(HostFile::is_of_use_elsewhere).unwrap_or(own)
+            Some(read(Path::new(BEHIND_RESOLVED)))
+                .filter(HostFile::is_of_use_elsewhere)
+                .unwrap_or(own)
         }
         _ => own,
     }
@@ -26,7 +29,7 @@ pub fn host_resolv_conf(resolving: Resolving) -> HostFile {
 /// The host's /etc/hosts.
 #[must_use]
 pub fn host_hosts() -> String {
-    host_file("/etc/hosts")
+    host_file(Path::new("/etc/hosts"))
 }
 
 /// Writes a file that everybody may read. One that is there keeps its inode: it is mounted in a
@@ -107,11 +110,10 @@ fn file_of_netns(namespace: &Path) -> Option<PathBuf> {
 }
 
 /// A file of the host's, or nothing: a host without it is a host that says nothing there.
-fn host_file(path: &str) -> String {
+fn host_file(path: &Path) -> String {
     fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
-const RESOLV_CONF: &str = "/etc/resolv.conf";
 const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 /// Where `ip netns` keeps namespaces, and files for them.
 const NETNS: [&str; 2] = ["/run/netns", "/var/run/netns"];

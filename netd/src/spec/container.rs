@@ -6,9 +6,12 @@ use crate::state::{ContainerNumber, Protocol};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
 };
+
+/// Where a container asks that is on a network with names.
+pub const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 
 /// Whatever has a network namespace of its own and a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +45,9 @@ pub struct Container {
     /// Ports that it says it serves, for `-P` and `ps`.
     pub exposed: Vec<(u16, Protocol)>,
     /// Extra /etc/hosts lines: name and address.
-    pub hosts: Vec<(String, std::net::IpAddr)>,
+    pub hosts: Vec<(String, IpAddr)>,
     /// Resolvers in place of the host's.
-    pub dns: Vec<std::net::IpAddr>,
+    pub dns: Vec<IpAddr>,
     /// Search domains in place of the host's.
     #[serde(default)]
     pub dns_search: Vec<String>,

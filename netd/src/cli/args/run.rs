@@ -2,6 +2,7 @@
 
 use crate::api::protocol::NetworkAttach;
 use crate::error::Error;
+use crate::spec::network::DEFAULT_NETWORK;
 use clap::Args;
 use std::mem;
 
@@ -74,40 +75,40 @@ impl RunArgs {
     /// `Invalid` where something was said both ways.
     pub(in crate::cli) fn networks(&mut self) -> Result<Vec<NetworkAttach>, Error> {
         let mut networks = mem::take(&mut self.network);
-        let (alias, link) = (mem::take(&mut self.alias), mem::take(&mut self.link));
-        let (ip, ip6) = (self.ip.take(), self.ip6.take());
-        if networks.is_empty()
-            && [alias.len(), link.len()] == [0, 0]
-            && ip.is_none()
-            && ip6.is_none()
-        {
-            return Ok(networks);
-        }
-        if networks.is_empty() {
-            networks.push(NetworkAttach { network: "bridge".to_owned(), ..Default::default() });
-        }
-        if let Some(first) = networks.first_mut() {
-            let twice = |option: &str| {
-                Error::invalid(format!(
-                    "conflicting options: cannot specify both --{option} and per-network {option}"
-                ))
-            };
-            match (first.aliases.is_empty(), alias.is_empty()) {
-                (false, false) => return Err(twice("alias")),
-                (true, false) => first.aliases = alias,
-                _ => {}
-            }
-            for (option, own, given) in [("ip", &mut first.ip, ip), ("ip6", &mut first.ip6, ip6)] {
-                match (own.is_some(), given.is_some()) {
-                    (true, true) => return Err(twice(option)),
-                    (false, true) => *own = given,
-                    _ => {}
-                }
-            }
-            first.links = link;
+        let said = NetworkAttach {
+            network: DEFAULT_NETWORK.to_owned(),
+            aliases: mem::take(&mut self.alias),
+            links: mem::take(&mut self.link),
+            ip: self.ip.take(),
+            ip6: self.ip6.take(),
+        };
+        let nothing = NetworkAttach { network: said.network.clone(), ..Default::default() };
+        match networks.first_mut() {
+            Some(first) => complete(first, said)?,
+            None if said == nothing => {}
+            None => networks.push(said),
         }
         Ok(networks)
     }
+}
+
+/// Adds what was said without a network's name to what was said with it.
+fn complete(first: &mut NetworkAttach, said: NetworkAttach) -> Result<(), Error> {
+    let twice = [
+        ("alias", !first.aliases.is_empty() && !said.aliases.is_empty()),
+        ("ip", first.ip.is_some() && said.ip.is_some()),
+        ("ip6", first.ip6.is_some() && said.ip6.is_some()),
+    ];
+    if let Some((option, _)) = twice.iter().find(|(_, twice)| *twice) {
+        return Err(Error::invalid(format!(
+            "conflicting options: cannot specify both --{option} and per-network {option}"
+        )));
+    }
+    first.aliases.extend(said.aliases);
+    first.links.extend(said.links);
+    first.ip = first.ip.take().or(said.ip);
+    first.ip6 = first.ip6.take().or(said.ip6);
+    Ok(())
 }
 
 fn attachment(text: &str) -> Result<NetworkAttach, String> {

@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::spec::port;
-use crate::spec::{host_name, name::Name};
+use crate::spec::{container::RESOLVER, host_name, name::Name};
 use crate::state::Protocol;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// A command has a program's name and no NUL, which the kernel could not pass on.
 pub(super) fn check_command(command: &[String]) -> Result<()> {
@@ -129,8 +129,6 @@ pub(super) fn parse_environment(texts: &[String]) -> Result<Vec<String>> {
 
 /// The longest hostname and domain name of a UTS namespace, bytes (`__NEW_UTS_LEN`).
 const LONGEST_UTS_NAME: usize = 64;
-/// Where a container on a user-defined network asks.
-const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11));
 
 #[cfg(test)]
 mod tests {
