@@ -111,6 +111,8 @@ pub mod programs {
     pub const UPLINK_OUT: &str = "uplink_out";
     /// XDP on uplinks whose driver has it.
     pub const UPLINK_XDP: &str = "uplink_xdp";
+    /// TC egress of lo in containers that have names.
+    pub const RESOLVER_LO: &str = "resolver_lo";
     /// cgroup sock_addr programs of the host's own processes.
     pub const HOST: [&str; 10] = [
         "host_connect4",

@@ -26,6 +26,7 @@ pub mod parse;
 pub mod pipeline;
 pub mod policy;
 pub mod publish;
+pub mod resolver;
 pub mod rewrite;
 pub mod socket;
 pub mod tables;

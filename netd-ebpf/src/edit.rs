@@ -16,6 +16,7 @@ use netd_common::{
     flow::End,
     packet::PacketMut,
     parse::{Headers, Parsed, SCTP, UDP},
+    resolver::Swap,
     rewrite::{self, Edit, Side},
     verdict::Translation,
     wire::{Header, Ipv4Hdr, Ipv6Hdr, TcpHdr},
@@ -93,6 +94,20 @@ impl Skb<'_> {
             return None;
         }
         self.store(edit.port_at, &end.port, 0)
+    }
+
+    /// Gives the packet the port that leads to the resolver, or away from it.
+    #[inline(always)]
+    pub(crate) fn swap_port(&mut self, swap: &Swap) -> Option<()> {
+        let optional = if swap.optional_check { u64::from(BPF_F_MARK_MANGLED_0) } else { 0 };
+        let (at, flags) = (swap.check_at as u32, optional | 2);
+        // SAFETY: the helper checks the offset.
+        let rc =
+            unsafe { bpf_l4_csum_replace(self.raw(), at, port(swap.old), port(swap.new), flags) };
+        if rc != 0 {
+            return None;
+        }
+        self.store(swap.port_at, &swap.new, 0)
     }
 
     #[inline(always)]

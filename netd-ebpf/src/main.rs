@@ -10,6 +10,7 @@ mod edit;
 mod host;
 mod judge;
 mod maps;
+mod resolver;
 mod xdp;
 
 use aya_ebpf::{

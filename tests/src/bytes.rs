@@ -5,11 +5,14 @@ use crate::{
     world::{UPLINK_MAC, World},
 };
 use netd_common::{
+    address::Address,
     answer::PacketLength,
+    flow::End,
     packet::{Packet, PacketMut},
     parse::Headers,
-    pipeline, rewrite,
-    verdict::{DropReason, Orders, Ruling, Verdict},
+    pipeline, resolver,
+    rewrite::{self, Side},
+    verdict::{DropReason, Orders, Ruling, Translation, Verdict},
     wire::Header,
 };
 
@@ -23,6 +26,9 @@ pub fn run(case: &Case) -> (Verdict, Vec<u8>, World) {
 
 /// Runs one packet, and edits it and the tables.
 pub fn step(hook: Hook, packet: &mut Vec<u8>, world: &mut World) -> Verdict {
+    if matches!(hook, Hook::ResolverLo) {
+        return on_lo(packet);
+    }
     let (mut headers, mut orders) = (Headers::EMPTY, Orders::NONE);
     match decide(hook, packet, world, (&mut headers, &mut orders)) {
         Ok(ruling) => {
@@ -34,6 +40,20 @@ pub fn step(hook: Hook, packet: &mut Vec<u8>, world: &mut World) -> Verdict {
         }
         Err(ruling) => orders.verdict(ruling),
     }
+}
+
+/// What a container sends to itself.
+fn on_lo(packet: &mut [u8]) -> Verdict {
+    let Some(swap) = resolver::swap(packet, [packet[12], packet[13]]) else { return Verdict::Pass };
+    // One that ends before its checksum goes on as it is.
+    if resolver::apply(packet, &swap).is_none() {
+        return Verdict::Pass;
+    }
+    let end = Some(End { address: Address::v4(resolver::RESOLVER), port: swap.new });
+    Verdict::Translate(match swap.side {
+        Side::Source => Translation { source: end, ..Translation::NONE },
+        Side::Destination => Translation { destination: end, ..Translation::NONE },
+    })
 }
 
 /// A packet in memory whose length can change.
@@ -109,6 +129,8 @@ fn decide(
                 pipeline::inspect_leaving(packet, world, ifindex, ingress, ether_type, headers)?;
             Ok(pipeline::to_uplink(world, headers, &origin, orders))
         }
+        // It asks no tables, and has been run before.
+        Hook::ResolverLo => Err(Ruling::Pass),
     }
 }
 

@@ -131,6 +131,7 @@ fn the_object_has_every_program_and_map() {
         programs::CONTAINER_IN,
         programs::UPLINK_IN,
         programs::UPLINK_OUT,
+        programs::RESOLVER_LO,
     ];
     let wanted: BTreeSet<_> = uplinks_and_veths.iter().chain(&programs::HOST).copied().collect();
     assert_eq!(sizes.keys().map(String::as_str).collect::<BTreeSet<_>>(), wanted);

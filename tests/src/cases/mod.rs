@@ -13,6 +13,7 @@ mod handshakes;
 mod masquerade;
 mod options;
 mod publications;
+mod resolver;
 mod sctp;
 mod strangers;
 mod talk;
@@ -43,6 +44,8 @@ pub enum Hook {
     UplinkIn,
     /// It goes out by the uplink; it came in by this device.
     UplinkOut(u32),
+    /// A container sends it to itself, by lo.
+    ResolverLo,
 }
 
 impl Hook {
@@ -52,6 +55,7 @@ impl Hook {
         match self {
             Self::ContainerOut(container) | Self::ContainerIn(container, _) => container.ifindex(),
             Self::UplinkIn | Self::UplinkOut(_) => UPLINK,
+            Self::ResolverLo => LO,
         }
     }
 
@@ -61,10 +65,14 @@ impl Hook {
         match self {
             Self::ContainerOut(container) => container.ifindex(),
             Self::UplinkIn => UPLINK,
+            Self::ResolverLo => 0,
             Self::ContainerIn(_, ingress) | Self::UplinkOut(ingress) => ingress,
         }
     }
 }
+
+/// Lo's interface index, in every namespace.
+const LO: u32 = 1;
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -162,6 +170,7 @@ pub fn all() -> Vec<Case> {
         handshakes::cases(),
         masquerade::cases(),
         publications::cases(),
+        resolver::cases(),
         hairpin::cases(),
         errors::cases(),
         fragments::cases(),

@@ -181,6 +181,7 @@ fn hook_word(hook: Hook) -> String {
         }
         Hook::UplinkIn => "uplink_in".into(),
         Hook::UplinkOut(ingress) => format!("uplink_out {ingress}"),
+        Hook::ResolverLo => "resolver_lo".into(),
     }
 }
 
@@ -198,6 +199,7 @@ fn read_step(text: &str) -> Result<Step> {
         }
         ["uplink_in"] => Hook::UplinkIn,
         ["uplink_out", ingress] => Hook::UplinkOut(ingress.parse()?),
+        ["resolver_lo"] => Hook::ResolverLo,
         other => bail!("no hook is called {other:?}"),
     };
     let digits = bytes.as_bytes().chunks(2).map(std::str::from_utf8);

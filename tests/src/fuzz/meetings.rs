@@ -9,6 +9,8 @@ use netd_common::{
     abi::{Flow, FlowKey},
     address::Address,
     flow::End,
+    parse::{ICMP, TCP, UDP},
+    resolver::{RESOLVER, RESOLVER_PORT},
 };
 
 /// A packet before it has a body.
@@ -56,7 +58,8 @@ pub(super) fn of_anybody(world: &World, random: &mut Random) -> Meeting {
     let v4 = pools::family(random, container);
     let protocol = pools::protocol(random, v4);
     let own = pools::end(pools::inside(container, v4), random);
-    let (hook, from, to) = match random.below(20) {
+    let (hook, from, to) = match random.below(21) {
+        20 => return on_lo(random, own),
         0..8 => (Hook::ContainerOut(container), own, sought(world, random, container, v4)),
         8..13 => {
             let from = pools::end(pools::remote(random, v4), random);
@@ -75,6 +78,17 @@ pub(super) fn of_anybody(world: &World, random: &mut Random) -> Meeting {
         }
     };
     plain(hook, from, to, protocol)
+}
+
+/// A question to the resolver in a container, an answer of its, or nearly one.
+fn on_lo(random: &mut Random, own: End) -> Meeting {
+    let address = Address::v4(RESOLVER);
+    let ports = [53, RESOLVER_PORT, 54].map(u16::to_be_bytes);
+    let resolver = End { address, port: random.pick(&ports) };
+    let client = if own.address.is_v4() { own } else { End { address, ..own } };
+    let protocol = random.pick(&[TCP, UDP, ICMP]);
+    let (from, to) = if random.chance(50) { (client, resolver) } else { (resolver, client) };
+    plain(Hook::ResolverLo, from, to, protocol)
 }
 
 /// Now and then a source that is somebody else's.
@@ -156,5 +170,6 @@ fn macs(hook: Hook, to: &End) -> ([u8; 6], [u8; 6]) {
         Hook::ContainerIn(container, _) => (container.gateway_mac(), container.mac()),
         Hook::UplinkIn => (ROUTER_MAC, UPLINK_MAC),
         Hook::UplinkOut(_) => (UPLINK_MAC, ROUTER_MAC),
+        Hook::ResolverLo => ([0; 6], [0; 6]),
     }
 }

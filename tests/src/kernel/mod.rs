@@ -176,8 +176,13 @@ impl Kernel {
     }
 }
 
-const PROGRAMS: [&str; 4] =
-    [programs::CONTAINER_OUT, programs::CONTAINER_IN, programs::UPLINK_IN, programs::UPLINK_OUT];
+const PROGRAMS: [&str; 5] = [
+    programs::CONTAINER_OUT,
+    programs::CONTAINER_IN,
+    programs::UPLINK_IN,
+    programs::UPLINK_OUT,
+    programs::RESOLVER_LO,
+];
 
 fn program(ebpf: &Ebpf, hook: Hook) -> Result<&SchedClassifier> {
     let name = match hook {
@@ -185,6 +190,7 @@ fn program(ebpf: &Ebpf, hook: Hook) -> Result<&SchedClassifier> {
         Hook::ContainerIn(..) => programs::CONTAINER_IN,
         Hook::UplinkIn => programs::UPLINK_IN,
         Hook::UplinkOut(_) => programs::UPLINK_OUT,
+        Hook::ResolverLo => programs::RESOLVER_LO,
     };
     Ok(ebpf.program(name).context("the object lacks a program")?.try_into()?)
 }

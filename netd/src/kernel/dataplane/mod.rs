@@ -101,6 +101,7 @@ impl Dataplane {
             programs::CONTAINER_IN,
             programs::UPLINK_IN,
             programs::UPLINK_OUT,
+            programs::RESOLVER_LO,
         ] {
             classifier(&mut ebpf, name)?
                 .load()
@@ -144,6 +145,14 @@ impl Dataplane {
     /// The program is not loaded.
     pub fn egress_program(&self) -> Result<BorrowedFd<'_>> {
         self.program(programs::CONTAINER_IN)
+    }
+
+    /// The program for lo in containers that have names: `resolver_lo`.
+    ///
+    /// # Errors
+    /// The program is not loaded.
+    pub fn resolver_program(&self) -> Result<BorrowedFd<'_>> {
+        self.program(programs::RESOLVER_LO)
     }
 
     /// Detaches everything and removes every pin; the maps go with the last program that uses
