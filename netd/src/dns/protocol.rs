@@ -48,6 +48,19 @@ pub enum Message {
     Quit,
 }
 
+impl Message {
+    /// How many file descriptors travel with it; 253 at most can.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        match self {
+            Self::Serve { datagrams, streams, .. } => {
+                2 + usize::from(*datagrams) + usize::from(*streams)
+            }
+            Self::Hello { .. } | Self::Names(_) | Self::Release { .. } | Self::Quit => 0,
+        }
+    }
+}
+
 /// From netd-dns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
