@@ -4,7 +4,7 @@ use crate::spec::{
     Spec,
     container::{Container, Mode, Status},
     gateway::Attachment,
-    network::{Driver, Network},
+    network::{Driver, Network, has_names},
     port::{Published, admitted},
     subnet::Pool,
 };
@@ -84,6 +84,9 @@ fn add_container(state: &mut State, spec: &Spec, container: &Container, netns: N
         let name = &attachment.1.veth;
         state.veths.insert(name.clone(), veth(attachment, netns));
         state.devices.insert(name.clone(), device(attachment, container));
+    }
+    if attachments(spec, container).any(|(network, _)| has_names(network)) {
+        state.resolvers.insert(netns);
     }
     let exits = spec.gateway_endpoint(container);
     state.gateways.insert(netns, gateways(exits));

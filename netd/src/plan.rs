@@ -47,6 +47,10 @@ pub enum Step {
     RaiseVeth(InterfaceName),
     /// Set a container's default routes.
     SetGateways(Netns, Gateways),
+    /// Lead a container's way to 127.0.0.11 to netd's resolver.
+    PutResolver(Netns),
+    /// No longer lead it there.
+    DeleteResolver(Netns),
     /// An address of the host's.
     PutLocal(IpAddr),
     /// Put the programs on a device to the outside, or change the addresses they use there.
@@ -86,6 +90,7 @@ fn kept(desired: &State, actual: &State) -> State {
     });
     kept.uplinks.retain(|name, _| desired.uplinks.contains_key(name));
     kept.locals.retain(|address| desired.locals.contains(address));
+    kept.resolvers.retain(|netns| desired.resolvers.contains(netns));
     // Without the other programs of an uplink, nothing judges what this one passes.
     let uplinks = &kept.uplinks;
     kept.express.retain(|name, _| desired.express.contains_key(name) && uplinks.contains_key(name));
@@ -137,10 +142,12 @@ fn deletions(actual: &State, kept: &State) -> Vec<Step> {
     let uplinks = gone(&actual.uplinks, &kept.uplinks).into_iter().cloned();
     let locals = actual.locals.difference(&kept.locals).copied();
     let express = gone(&actual.express, &kept.express).into_iter().cloned();
+    let resolvers = actual.resolvers.difference(&kept.resolvers).copied();
     published
         .map(Step::DeletePublished)
         .chain(devices.map(Step::DeleteDevice))
         .chain(veths.map(Step::DeleteVeth))
+        .chain(resolvers.map(Step::DeleteResolver))
         .chain(networks.map(Step::DeleteNetwork))
         .chain(bridges.map(Step::DeleteBridge))
         .chain(express.map(Step::DeleteExpress))
@@ -163,6 +170,7 @@ fn puts(desired: &State, kept: &State) -> Vec<Step> {
         Some((name.clone(), veth.netns, veth.peer.clone()))
     };
     let polls = desired.polled.difference(&kept.polled).filter_map(other_side);
+    let resolvers = desired.resolvers.difference(&kept.resolvers).copied();
     let idle = kept.polled.difference(&desired.polled).filter_map(other_side);
     bridges
         .map(|(name, bridge)| Step::PutBridge(name, bridge))
@@ -173,6 +181,7 @@ fn puts(desired: &State, kept: &State) -> Vec<Step> {
         .chain(devices.map(|(name, entry)| Step::PutDevice(name, entry)))
         .chain(raises)
         .chain(gateway_puts(desired, kept))
+        .chain(resolvers.map(Step::PutResolver))
         .chain(idle.map(|(name, netns, peer)| Step::StopPolling(name, netns, peer)))
         .chain(polls.map(|(name, netns, peer)| Step::StartPolling(name, netns, peer)))
         .chain(express.map(|(name, mac)| Step::PutExpress(name, mac)))

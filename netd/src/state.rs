@@ -33,6 +33,8 @@ pub struct State {
     pub veths: BTreeMap<InterfaceName, Veth>,
     /// Default routes inside the containers' namespaces.
     pub gateways: BTreeMap<Netns, Gateways>,
+    /// Namespaces of containers whose way to 127.0.0.11 leads to netd's resolver.
+    pub resolvers: BTreeSet<Netns>,
     /// What the programs know of each network.
     pub networks: BTreeMap<NetworkNumber, NetworkEntry>,
     /// What the programs know of each veth, by the name of its host side.

@@ -95,6 +95,18 @@ fn only_running_containers_are_attached() {
 }
 
 #[test]
+fn a_network_that_somebody_made_has_names_and_the_default_one_has_none() {
+    let (default, web) = (network("bridge", 1, false), network("web", 2, false));
+    let mut unnamed = container(1);
+    attach(&mut unnamed, &default);
+    let mut named = container(2);
+    attach(&mut named, &default);
+    attach(&mut named, &web);
+    let state = with_auto(&spec([default, web], [unnamed, named, container(3)]));
+    assert_eq!(state.resolvers, [Netns(1002)].into());
+}
+
+#[test]
 fn the_first_name_in_byte_order_is_the_way_out() {
     let networks = [network("b", 1, false), network("B", 2, false), network("a", 3, false)];
     let mut c = container(1);

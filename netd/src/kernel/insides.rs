@@ -13,18 +13,20 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
     os::fd::AsFd,
+    sync::Arc,
 };
 
 /// The known namespaces of containers.
 #[derive(Debug, Default)]
 pub(super) struct Insides {
-    namespaces: BTreeMap<Netns, Namespace>,
+    namespaces: BTreeMap<Netns, Arc<Namespace>>,
     sockets: BTreeMap<Netns, Netlink>,
     /// Those to be read again.
     stale: BTreeSet<Netns>,
-    /// What was last seen of the veths and routes in them.
+    /// What was last seen of the veths, routes and programs in them.
     veths: BTreeMap<InterfaceName, Veth>,
     gateways: BTreeMap<Netns, Gateways>,
+    lo_programs: BTreeMap<Netns, BTreeSet<u32>>,
     polled: BTreeSet<InterfaceName>,
 }
 
@@ -36,7 +38,7 @@ impl Insides {
             let socket = Netlink::open_in(namespace.as_fd())?;
             socket.raise_loopback().await?;
             self.sockets.insert(id, socket);
-            self.namespaces.insert(id, namespace);
+            self.namespaces.insert(id, Arc::new(namespace));
             self.stale.insert(id);
         }
         Ok(())
@@ -63,7 +65,7 @@ impl Insides {
         self.stale.extend(self.namespaces.keys().copied());
     }
 
-    pub(super) fn namespace(&self, id: Netns) -> Result<&Namespace> {
+    pub(super) fn namespace(&self, id: Netns) -> Result<&Arc<Namespace>> {
         self.namespaces.get(&id).ok_or_else(|| gone(id))
     }
 
@@ -91,6 +93,7 @@ impl Insides {
             self.polled.clone_from(&view.polled);
             self.veths.clone_from(&view.veths);
             self.gateways.clone_from(&view.gateways);
+            self.lo_programs.clone_from(&view.lo_programs);
             view
         })
     }
@@ -132,6 +135,8 @@ impl Insides {
         }
         let routes = self.gateways.iter().filter(|(id, _)| unread.contains(id));
         view.gateways.extend(routes.map(|(id, gateways)| (*id, *gateways)));
+        let programs = self.lo_programs.iter().filter(|(id, _)| unread.contains(id));
+        view.lo_programs.extend(programs.map(|(id, programs)| (*id, programs.clone())));
     }
 }
 
@@ -165,6 +170,7 @@ mod tests {
         let insides = Insides {
             veths: state.veths.clone(),
             gateways: state.gateways.clone(),
+            lo_programs: [1001, 1002].map(|id| (Netns(id), BTreeSet::from([7]))).into(),
             ..Insides::default()
         };
         // As netlink shows them from the host, with no namespace read.
@@ -176,6 +182,7 @@ mod tests {
         let seen: Vec<_> = view.veths.values().map(|veth| (veth.netns, veth.up)).collect();
         assert_eq!(seen, [(unread, false), (Netns(0), false)]);
         assert_eq!(view.gateways.keys().collect::<Vec<_>>(), [&unread]);
+        assert_eq!(view.lo_programs, BTreeMap::from([(unread, BTreeSet::from([7]))]));
     }
 
     #[test]

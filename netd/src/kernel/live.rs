@@ -4,7 +4,7 @@ use super::{
     Kernel,
     dataplane::{Dataplane, DropCount, FlowTables, PathCount, Settings},
     insides::Insides,
-    netlink::{Card, EGRESS_BLOCK, INGRESS_BLOCK, Netlink},
+    netlink::{Card, Netlink},
     netns::Namespace,
 };
 use crate::desired::XdpChoice;
@@ -23,6 +23,7 @@ use std::{
 use tokio::sync::mpsc;
 
 mod express;
+mod filters;
 
 /// The kernel. It acts in the namespace that it was opened in.
 pub struct Live {
@@ -152,27 +153,6 @@ impl Live {
         self.dataplane.as_mut().ok_or_else(torn_down)
     }
 
-    /// Sees to it that the shared blocks hold netd's programs: they go with the last veth, and
-    /// anybody may take them away.
-    async fn put_filters(&mut self) -> Result<()> {
-        for block in [INGRESS_BLOCK, EGRESS_BLOCK] {
-            let there = self.host.block_filter(block).await?;
-            if there.is_some() && there == self.filters.get(&block).copied() {
-                continue;
-            }
-            let dataplane = self.dataplane()?;
-            let (program, name) = match block {
-                INGRESS_BLOCK => (dataplane.ingress_program()?, "container_out"),
-                _ => (dataplane.egress_program()?, "container_in"),
-            };
-            self.host.put_block_filter(block, program, name).await?;
-            if let Some(id) = self.host.block_filter(block).await? {
-                self.filters.insert(block, id);
-            }
-        }
-        Ok(())
-    }
-
     async fn apply_link(&mut self, step: &Step) -> Result<()> {
         match step {
             Step::PutBridge(name, bridge) => self.host.put_bridge(name, bridge).await.map(drop),
@@ -196,6 +176,8 @@ impl Live {
                 self.insides.touch(*netns);
                 self.insides.socket(*netns)?.set_gateways(gateways).await
             }
+            Step::PutResolver(netns) => self.put_resolver(*netns).await,
+            Step::DeleteResolver(netns) => self.delete_resolver(*netns).await,
             other => self.apply_entry(other),
         }
     }
@@ -244,6 +226,8 @@ impl Live {
             | Step::PutVeth(..)
             | Step::DeleteVeth(..)
             | Step::RaiseVeth(..)
+            | Step::PutResolver(..)
+            | Step::DeleteResolver(..)
             | Step::SetGateways(..) => {
                 Err(Error::internal(format!("step reached the wrong half of the kernel: {step}")))
             }
@@ -285,6 +269,7 @@ impl Kernel for Live {
             gateways: view.gateways,
             express: self.express_running(&express)?,
             polled: view.polled,
+            resolvers: self.resolvers(&view.lo_programs)?,
             ..programs
         };
         Ok((state, view.host))

@@ -26,6 +26,12 @@ impl Display for Step {
             Self::PutDevice(name, entry) => put_device(f, name, entry),
             Self::RaiseVeth(name) => write!(f, "raise veth {name}"),
             Self::SetGateways(netns, gateways) => set_gateways(f, *netns, *gateways),
+            Self::PutResolver(netns) => {
+                write!(f, "lead 127.0.0.11 of namespace {} to the resolver", netns.0)
+            }
+            Self::DeleteResolver(netns) => {
+                write!(f, "leave 127.0.0.11 of namespace {} alone", netns.0)
+            }
             Self::PutLocal(address) => write!(f, "register host address {address}"),
             Self::DeleteExpress(name) => write!(f, "take XDP off uplink {name}"),
             Self::PutExpress(name, _) => write!(f, "run XDP on uplink {name}"),

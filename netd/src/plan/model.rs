@@ -62,6 +62,12 @@ impl Model {
                 assert!(!std::mem::replace(&mut veth.up, true), "{name} was up");
             }
             Step::SetGateways(netns, gateways) => self.set_gateways(*netns, *gateways),
+            Step::PutResolver(netns) => {
+                let wanted = kernel.veths.values().any(|veth| veth.netns == *netns);
+                assert!(wanted, "namespace {} has no network to be named on", netns.0);
+                assert!(kernel.resolvers.insert(*netns), "nothing to do");
+            }
+            Step::DeleteResolver(netns) => assert!(kernel.resolvers.remove(netns)),
             Step::PutLocal(address) => assert!(kernel.locals.insert(*address)),
             Step::PutUplink(name, entry) => {
                 let old = kernel.uplinks.insert(name.clone(), entry.clone());

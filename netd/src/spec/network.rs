@@ -3,7 +3,7 @@
 mod options;
 mod predefined;
 
-pub use predefined::{DEFAULT_NETWORK, is_predefined};
+pub use predefined::{DEFAULT_NETWORK, has_names, is_predefined};
 
 use super::Spec;
 use super::name::{Id, InterfaceName, Mac, Name};

@@ -63,3 +63,54 @@ fn a_veth_that_lost_its_programs_is_seen_as_down_and_raised_again() -> Result<()
         Ok(())
     })
 }
+
+#[test]
+fn the_program_on_lo_is_put_replaced_and_taken_off_without_a_trace() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let container = TestNs::new()?;
+    let (first, second) = (program::load(program::PASS)?, program::load(program::DROP)?);
+    container.run("ip link set lo up")?;
+    let pings = || container.run("ping -c1 -W1 127.0.0.1").is_ok();
+    container.block_on(|| async {
+        let netlink = Netlink::open()?;
+        // Not there: as good as gone.
+        netlink.delete_lo_program().await?;
+        netlink.put_lo_program(first.fd(), "resolver_lo").await?;
+        assert!(pings());
+        netlink.put_lo_program(second.fd(), "resolver_lo").await?;
+        assert!(!pings(), "the first one is still there");
+        assert_eq!(container.json("tc -j qdisc show dev lo clsact")?.as_array().unwrap().len(), 1);
+        netlink.delete_lo_program().await?;
+        assert!(pings());
+        assert!(!container.run("tc qdisc show dev lo")?.contains("clsact"));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_containers_own_filters_on_lo_stay() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    for (discipline, filter) in
+        [("clsact", Some("tc filter add dev lo ingress matchall action ok")), ("ingress", None)]
+    {
+        let container = TestNs::new()?;
+        let drop = program::load(program::DROP)?;
+        container.run("ip link set lo up")?;
+        container.run(&format!("tc qdisc add dev lo {discipline}"))?;
+        filter.map(|filter| container.run(filter)).transpose()?;
+        container.block_on(|| async {
+            let netlink = Netlink::open()?;
+            netlink.put_lo_program(drop.fd(), "resolver_lo").await?;
+            assert!(container.run("ping -c1 -W1 127.0.0.1").is_err(), "{discipline}");
+            netlink.delete_lo_program().await?;
+            assert!(container.run("ping -c1 -W5 127.0.0.1").is_ok(), "{discipline}");
+            assert!(container.run("tc qdisc show dev lo")?.contains(discipline), "{discipline}");
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

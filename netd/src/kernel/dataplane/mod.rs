@@ -10,6 +10,7 @@ mod flows;
 mod hooks;
 mod observe;
 mod publications;
+mod resolver;
 mod slots;
 mod sweep;
 mod uplinks;
@@ -145,14 +146,6 @@ impl Dataplane {
     /// The program is not loaded.
     pub fn egress_program(&self) -> Result<BorrowedFd<'_>> {
         self.program(programs::CONTAINER_IN)
-    }
-
-    /// The program for lo in containers that have names: `resolver_lo`.
-    ///
-    /// # Errors
-    /// The program is not loaded.
-    pub fn resolver_program(&self) -> Result<BorrowedFd<'_>> {
-        self.program(programs::RESOLVER_LO)
     }
 
     /// Detaches everything and removes every pin; the maps go with the last program that uses

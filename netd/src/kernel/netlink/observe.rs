@@ -29,6 +29,8 @@ pub struct LinkView {
     pub veths: BTreeMap<InterfaceName, Veth>,
     /// Default routes of the known namespaces.
     pub gateways: BTreeMap<Netns, Gateways>,
+    /// Identities of the programs that netd has on lo in the known namespaces.
+    pub lo_programs: BTreeMap<Netns, BTreeSet<u32>>,
     /// What is not netd's.
     pub host: Host,
     /// The host's devices as XDP sees them.
@@ -45,6 +47,7 @@ struct Inside {
     links: BTreeMap<u32, Link>,
     addresses: Vec<Address>,
     gateways: Gateways,
+    lo_programs: BTreeSet<u32>,
 }
 
 impl Netlink {
@@ -64,6 +67,7 @@ impl Netlink {
         let insides = try_join_all(insides).await?;
         let numbers = self.namespace_numbers(containers).await;
         let gateways = insides.iter().map(|inside| (inside.netns, inside.gateways)).collect();
+        let lo = insides.iter().map(|inside| (inside.netns, inside.lo_programs.clone())).collect();
         let insides: BTreeMap<i32, Inside> = insides
             .into_iter()
             .filter_map(|inside| Some((*numbers.get(&inside.netns)?, inside)))
@@ -72,7 +76,8 @@ impl Netlink {
             links.iter().filter_map(|link| Some((link.index, link.interface_name()?))).collect();
         let host = self.host(&links, &addresses).await?;
         let cards = cards::cards(&links);
-        let mut view = LinkView { gateways, host, names, cards, ..LinkView::default() };
+        let mut view =
+            LinkView { gateways, lo_programs: lo, host, names, cards, ..LinkView::default() };
         for link in &links {
             let Some(name) = view.names.get(&link.index).cloned() else { continue };
             match &link.owner {
@@ -97,6 +102,7 @@ impl Netlink {
             links: links.into_iter().map(|link| (link.index, link)).collect(),
             addresses: self.addresses().await?,
             gateways: self.gateways().await?,
+            lo_programs: self.lo_programs().await?,
         })
     }
 

@@ -1,5 +1,7 @@
 //! Traffic control: the two blocks that all host-side veths share, and the program in each.
 
+mod lo;
+
 use super::{Netlink, Reply, Request, refused};
 use crate::error::Result;
 use nix::errno::Errno;
@@ -56,7 +58,7 @@ impl Netlink {
         let failed = refused(format!("put program {name} into block {block:#x}"));
         let fd = u32::try_from(program.as_raw_fd()).map_err(|_| Errno::EBADF);
         let result = match fd {
-            Ok(fd) => self.change(vec![put_filter(block, fd, name)]).await,
+            Ok(fd) => self.change(vec![put_filter(of_block(block), fd, name)]).await,
             Err(e) => Err(e),
         };
         result.map_err(failed)
@@ -94,15 +96,25 @@ impl Netlink {
 }
 
 fn bind(index: u32) -> Request {
-    let mut message = hook(index);
-    message.attributes.push(TcAttribute::Kind("clsact".to_owned()));
+    let mut message = clsact(index);
     let number =
         |kind, block: u32| TcAttribute::Other(DefaultNla::new(kind, block.to_ne_bytes().to_vec()));
     message.attributes.push(number(TCA_INGRESS_BLOCK, INGRESS_BLOCK));
     message.attributes.push(number(TCA_EGRESS_BLOCK, EGRESS_BLOCK));
+    make(message)
+}
+
+/// Makes a queueing discipline where there is none.
+fn make(message: TcMessage) -> Request {
     let mut request = Request::from(RouteNetlinkMessage::NewQueueDiscipline(message));
     request.header.flags = NLM_F_CREATE | NLM_F_EXCL;
     request
+}
+
+fn clsact(index: u32) -> TcMessage {
+    let mut message = hook(index);
+    message.attributes.push(TcAttribute::Kind("clsact".to_owned()));
+    message
 }
 
 /// The place of a device's clsact, which is also that of its rival, ingress.
@@ -122,11 +134,9 @@ fn of_block(block: u32) -> TcMessage {
     message
 }
 
-fn put_filter(block: u32, program: u32, name: &str) -> Request {
-    let mut message = of_block(block);
-    message.header.handle = FILTER_HANDLE.into();
-    message.header.info = FILTER_PRIORITY << 16 | u32::from(ETH_P_ALL.to_be());
-    message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
+/// Puts a program into a place, or in that of the one that netd had there.
+fn put_filter(mut message: TcMessage, program: u32, name: &str) -> Request {
+    identify(&mut message);
     message.attributes.push(TcAttribute::Options(vec![
         TcOption::Bpf(TcFilterBpfOption::ProgFd(program)),
         TcOption::Bpf(TcFilterBpfOption::ProgName(name.to_owned())),
@@ -135,6 +145,13 @@ fn put_filter(block: u32, program: u32, name: &str) -> Request {
     let mut request = Request::from(RouteNetlinkMessage::NewTrafficFilter(message));
     request.header.flags = NLM_F_CREATE;
     request
+}
+
+/// Says which filter of a place is netd's.
+fn identify(message: &mut TcMessage) {
+    message.header.handle = FILTER_HANDLE.into();
+    message.header.info = FILTER_PRIORITY << 16 | u32::from(ETH_P_ALL.to_be());
+    message.attributes.push(TcAttribute::Kind(TcFilterBpf::KIND.to_owned()));
 }
 
 fn program_id(answer: &RouteNetlinkMessage) -> Option<u32> {

@@ -27,6 +27,8 @@ pub(super) enum Damage {
     LosePolling,
     LoseRoutes,
     StrangeRoute,
+    LoseResolver,
+    StrangeResolver,
 }
 
 impl Arbitrary for Damage {
@@ -74,6 +76,12 @@ pub(super) fn damage(state: &mut State, kind: Damage, index: Index) {
         Damage::LoseRoutes => pick(&mut state.gateways, index, |g| *g = Gateways::default()),
         Damage::StrangeRoute => {
             pick(&mut state.gateways, index, |g| g.ipv4 = "203.0.113.1".parse().ok());
+        }
+        Damage::LoseResolver => {
+            state.resolvers.pop_first();
+        }
+        Damage::StrangeResolver => {
+            state.resolvers.insert(Netns(4000));
         }
     }
 }
@@ -155,4 +163,6 @@ const ALL: &[Damage] = &[
     Damage::LosePolling,
     Damage::LoseRoutes,
     Damage::StrangeRoute,
+    Damage::LoseResolver,
+    Damage::StrangeResolver,
 ];

@@ -42,6 +42,8 @@ fn veth(state: &mut State) -> &mut Veth {
 const PUT_VETH: &str =
     "create veth ndv1001 in nd-web, in the container eth0 172.1.0.2/16, fd00:0:0:1::2/64";
 const PUT_DEVICE: &str = "register device ndv1001 in network 1: 02:6e:02:00:01:01 172.1.0.2, fd00:0:0:1::2, fe80::6e:2ff:fe00:101";
+const RESOLVER: &str = "lead 127.0.0.11 of namespace 1001 to the resolver";
+const NO_RESOLVER: &str = "leave 127.0.0.11 of namespace 1001 alone";
 const GATEWAYS: &str = "route namespace 1001 by way of 172.1.0.1, fd00:0:0:1::1";
 
 #[test]
@@ -59,6 +61,7 @@ fn what_rests_on_other_things_comes_after_them() {
         PUT_DEVICE,
         "raise veth ndv1001",
         GATEWAYS,
+        RESOLVER,
         "publish 0.0.0.0:8080/tcp to 172.1.0.2:80",
     ];
     assert_eq!(words(&state(&web()), &actual), expected);
@@ -72,6 +75,7 @@ fn what_the_programs_know_goes_before_the_devices() {
         "unpublish 0.0.0.0:8080/tcp",
         "unregister device ndv1001",
         "remove veth ndv1001",
+        NO_RESOLVER,
         "unregister network 1",
         "remove bridge nd-web",
         "detach from uplink eth9",
@@ -107,13 +111,16 @@ fn a_container_that_was_restarted_gets_a_new_veth() {
     let mut new = old.clone();
     new.containers.values_mut().for_each(|c| c.status = running(2001));
     let gateways = GATEWAYS.replace("1001", "2001");
+    let resolver = RESOLVER.replace("1001", "2001");
     let expected = [
         "unregister device ndv1001",
         "remove veth ndv1001",
+        NO_RESOLVER,
         PUT_VETH,
         PUT_DEVICE,
         "raise veth ndv1001",
         &gateways,
+        &resolver,
     ];
     assert_eq!(words(&state(&new), &state(&old)), expected);
 }
@@ -159,11 +166,20 @@ fn a_running_container_that_leaves_its_last_network_keeps_no_route() {
     let mut elsewhere = before.clone();
     let by_hand = Gateways { ipv4: "10.9.9.9".parse().ok(), ipv6: None };
     elsewhere.gateways.insert(Netns(1001), by_hand);
-    let deletions =
-        ["unpublish 0.0.0.0:8080/tcp", "unregister device ndv1001", "remove veth ndv1001"];
+    let deletions = [
+        "unpublish 0.0.0.0:8080/tcp",
+        "unregister device ndv1001",
+        "remove veth ndv1001",
+        NO_RESOLVER,
+    ];
     assert_eq!(words(&state(&alone), &before), deletions);
     let routes = "remove the default routes of namespace 1001";
     assert_eq!(words(&state(&alone), &elsewhere), [&deletions[..], &[routes]].concat());
+}
+
+#[test]
+fn a_way_to_the_resolver_that_was_taken_away_is_put_back() {
+    assert_eq!(repair(|kernel| kernel.resolvers.clear()), [RESOLVER]);
 }
 
 #[test]
@@ -174,11 +190,12 @@ fn a_number_that_another_network_got_takes_nothing_along() {
         "unpublish 0.0.0.0:8080/tcp",
         "unregister device ndv1001",
         "remove veth ndv1001",
+        NO_RESOLVER,
         "unregister network 1",
         "remove bridge nd-web",
     ];
     let steps = words(&state(&spec([other], [])), &state(&before));
-    assert_eq!(steps[..5], expected);
+    assert_eq!(steps[..6], expected);
     assert!(steps.contains(&"register network 1 on nd-db: 172.2.0.0/16".to_owned()));
 }
 

@@ -127,7 +127,7 @@ fn assemble(
     containers: [Option<ContainerShape>; 3],
     ports: [Option<PortShape>; 3],
 ) -> Spec {
-    let names = ["a", "b", "c"].into_iter().zip(1..);
+    let names = ["a", "b", "bridge"].into_iter().zip(1..);
     let networks: Vec<Option<Network>> = names
         .zip(networks)
         .map(|((name, own), shape)| shape.map(|shape| shaped_network(name, own, &shape)))

@@ -14,6 +14,13 @@ pub fn is_predefined(name: &str) -> bool {
     PREDEFINED.iter().any(|(predefined, _)| *predefined == name)
 }
 
+/// Whether the containers of a network find each other by name: on every network that somebody
+/// made, and not on those that always exist (Docker's rule).
+#[must_use]
+pub fn has_names(network: &Network) -> bool {
+    network.driver == Driver::Bridge && !is_predefined(network.name.as_str())
+}
+
 impl Spec {
     /// Only the networks that always exist.
     ///

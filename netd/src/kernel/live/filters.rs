@@ -1,0 +1,62 @@
+//! The programs of classic filters: those in the blocks that all veths share, and the one on lo in
+//! containers that have names.
+
+use super::Live;
+use crate::error::Result;
+use crate::kernel::netlink::{EGRESS_BLOCK, INGRESS_BLOCK};
+use crate::kernel::netns::Namespace;
+use crate::state::Netns;
+use netd_common::abi::programs;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+impl Live {
+    /// Sees to it that the shared blocks hold netd's programs: they go with the last veth, and
+    /// anybody may take them away.
+    pub(super) async fn put_filters(&mut self) -> Result<()> {
+        for block in [INGRESS_BLOCK, EGRESS_BLOCK] {
+            let there = self.host.block_filter(block).await?;
+            if there.is_some() && there == self.filters.get(&block).copied() {
+                continue;
+            }
+            let dataplane = self.dataplane()?;
+            let (program, name) = match block {
+                INGRESS_BLOCK => (dataplane.ingress_program()?, "container_out"),
+                _ => (dataplane.egress_program()?, "container_in"),
+            };
+            self.host.put_block_filter(block, program, name).await?;
+            if let Some(id) = self.host.block_filter(block).await? {
+                self.filters.insert(block, id);
+            }
+        }
+        Ok(())
+    }
+
+    /// The namespace of a container, if it is a known one.
+    pub fn namespace(&self, id: Netns) -> Option<Arc<Namespace>> {
+        self.insides.namespace(id).ok().cloned()
+    }
+
+    /// Where this agent's program leads to the resolver, of the programs that are on lo.
+    pub(super) fn resolvers(
+        &self,
+        there: &BTreeMap<Netns, BTreeSet<u32>>,
+    ) -> Result<BTreeSet<Netns>> {
+        let own = self.dataplane()?.resolver_identity()?;
+        let ours = there.iter().filter(|(_, programs)| programs.contains(&own));
+        Ok(ours.map(|(netns, _)| *netns).collect())
+    }
+
+    pub(super) async fn put_resolver(&mut self, netns: Netns) -> Result<()> {
+        self.insides.touch(netns);
+        let program = self.dataplane()?.resolver_program()?;
+        self.insides.socket(netns)?.put_lo_program(program, programs::RESOLVER_LO).await
+    }
+
+    pub(super) async fn delete_resolver(&mut self, netns: Netns) -> Result<()> {
+        self.insides.touch(netns);
+        self.insides.socket(netns)?.delete_lo_program().await
+    }
+}
