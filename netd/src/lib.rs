@@ -14,6 +14,7 @@ pub mod error;
 pub mod etc;
 pub mod ipam;
 pub mod kernel;
+pub mod names;
 pub mod plan;
 pub mod spec;
 pub mod state;
