@@ -1,0 +1,98 @@
+//! The process that answers containers' questions for names: options and start; the work is the library's.
+
+use anyhow::{Context as _, Result, bail};
+use clap::Parser;
+use listenfd::ListenFd;
+use netd::dns::{
+    confine::{Identity, confine},
+    server::{Server, control},
+};
+use nix::unistd::geteuid;
+use std::{
+    io::IsTerminal as _, os::unix::net::UnixListener, path::PathBuf, process::ExitCode, thread,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Answers containers' questions for names, as the agent says. It is started by netd or by systemd,
+/// with a listening unix socket as its first descriptor beyond the usual three (LISTEN_FDS=1).
+#[derive(Parser)]
+#[command(name = "netd-dns", version)]
+struct Options {
+    /// The file that names the host's resolvers.
+    #[arg(long, value_name = "FILE", default_value = "/etc/resolv.conf")]
+    resolv_conf: PathBuf,
+    /// Whom to become where started as root, a name or UID:GID [default: netd-dns, or else nobody]
+    #[arg(long, value_parser = Identity::parse)]
+    user: Option<Identity>,
+    /// What is written to standard error: error, warn, info, debug, trace.
+    #[arg(long, env = "NETD_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+fn main() -> ExitCode {
+    match start(Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: netd-dns: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(options: Options) -> Result<()> {
+    log(&options.log_level)?;
+    let listener = ListenFd::from_env()
+        .take_unix_listener(0)
+        .context("descriptor 3 is no listening unix socket")?;
+    let Some(listener) = listener else {
+        bail!("no socket came with LISTEN_FDS; netd or systemd starts it, nobody else");
+    };
+    let owner = geteuid();
+    confine(options.user.unwrap_or_else(Identity::usual), &options.resolv_conf)
+        .context("cannot give up root's rights")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    runtime.block_on(run(options, listener, owner))
+}
+
+async fn run(options: Options, listener: UnixListener, owner: nix::unistd::Uid) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("no signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("no signals")?;
+    let server = Server::new(options.resolv_conf);
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let (obeying, runtime) = (server.clone(), tokio::runtime::Handle::current());
+    // Not one of the runtime's threads: those would be waited for at the end.
+    thread::Builder::new()
+        .name("agent".into())
+        .spawn(move || ended.send(control(&obeying, &runtime, &listener, owner)))
+        .context("cannot start a thread")?;
+    tracing::info!("netd-dns {} waits for an agent", env!("CARGO_PKG_VERSION"));
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("told to stop"),
+        _ = interrupt.recv() => tracing::info!("interrupted"),
+        done = end => done.context("the agent's thread failed")?.context("no agent can come")?,
+    }
+    Ok(())
+}
+
+/// A bare level is netd's own. Nobody may read the output any more: that is no reason to fail.
+fn log(level: &str) -> Result<()> {
+    let own = format!("warn,netd={level}");
+    let filter = EnvFilter::try_new(if level.contains('=') { level } else { &own })
+        .with_context(|| format!("invalid log level {level:?}"))?;
+    let terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(terminal)
+        .log_internal_errors(false)
+        .init();
+    Ok(())
+}
+
+/// One that waits long for a processor holds up only half of the clients.
+const WORKERS: usize = 2;
