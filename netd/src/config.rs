@@ -13,7 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod names;
 mod timeouts;
+
+pub use names::HostNames;
 
 /// Runs the network of a container host: the agent behind netctl.
 #[derive(Clone, Debug, Default, Parser)]
@@ -42,6 +45,13 @@ pub struct Args {
     /// bytes [default: what 1/400 of the memory holds, but 16384 to 1048576]
     #[arg(long, value_name = "NUMBER", env = "NETD_MAX_FLOWS")]
     pub max_flows: Option<u32>,
+    /// Where processes of the host ask for NAME.NETWORK.netd: auto (127.0.0.11 where its port 53 is
+    /// free), an IPv4 address, or off [default: auto]
+    #[arg(long, value_name = "auto|ADDRESS|off", env = "NETD_HOST_NAMES")]
+    pub host_names: Option<String>,
+    /// The host's resolvers, which names that no container has are asked of [default: /etc/resolv.conf]
+    #[arg(long, value_name = "FILE", env = "NETD_RESOLV_CONF")]
+    pub resolv_conf: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or module=level,... [default: info]
     #[arg(long, value_name = "LEVEL", env = "NETD_LOG")]
     pub log_level: Option<String>,
@@ -62,6 +72,10 @@ pub struct Config {
     pub uplink_xdp: XdpChoice,
     /// Established flows that fit; none leaves it to the memory.
     pub max_flows: Option<u32>,
+    /// Where processes of the host ask for names.
+    pub host_names: HostNames,
+    /// The file that names the host's resolvers.
+    pub resolv_conf: PathBuf,
     /// How long flows live without a packet.
     pub timeouts: Timeouts,
     /// What to log, in the words of `RUST_LOG`.
@@ -109,6 +123,8 @@ impl Config {
             uplinks: uplinks(&uplink)?,
             uplink_xdp: XdpChoice::parse(&words)?,
             max_flows: args.max_flows.or(file.max_flows).map(max_flows).transpose()?,
+            host_names: HostNames::parse(args.host_names.or(file.host_names).as_deref())?,
+            resolv_conf: directory(args.resolv_conf, file.resolv_conf, "/etc/resolv.conf")?,
             timeouts: file.timeouts.into(),
             log_level: args.log_level.or(file.log_level).unwrap_or_else(|| "info".into()),
         })
@@ -125,6 +141,8 @@ struct File {
     uplink: Vec<String>,
     uplink_xdp: Words,
     max_flows: Option<u32>,
+    host_names: Option<String>,
+    resolv_conf: Option<PathBuf>,
     log_level: Option<String>,
     timeouts: timeouts::Section,
 }
@@ -224,6 +242,7 @@ mod tests {
         assert_eq!(config.bpf_dir, Path::new("/sys/fs/bpf/netd"));
         assert_eq!(config.uplinks, []);
         assert_eq!((config.max_flows, config.timeouts), (None, Timeouts::DEFAULT));
+        assert_eq!(config.resolv_conf, Path::new("/etc/resolv.conf"));
         assert_eq!(config.log_level, "info");
     }
 

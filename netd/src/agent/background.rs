@@ -126,7 +126,8 @@ impl Agent {
         }
         let gone = lost_paths(&inner.spec);
         if gone.is_empty() {
-            return inner.settle().await;
+            inner.settle().await;
+            return inner.announce().await;
         }
         let all = |spec: &mut Spec| gone.iter().try_for_each(|id| note_end(spec, id, UNSEEN));
         if let Err(error) = inner.record(all).await {

@@ -8,6 +8,7 @@ mod containers;
 mod files;
 mod flows;
 mod lifecycle;
+mod names;
 mod networks;
 mod ports;
 mod reconcile;
@@ -47,6 +48,7 @@ struct Inner {
     spec: Spec,
     store: Store,
     live: Live,
+    resolver: names::Resolver,
     flows: flows::Flows,
     uplinks: UplinkChoice,
     /// Random bits of this host's own IPv6 subnets.
@@ -99,6 +101,7 @@ impl Inner {
         match advanced {
             Ok(()) => {
                 self.follow(&before);
+                self.announce().await;
                 Ok(value)
             }
             Err(error) => Err(self.put_back(before, error).await),
@@ -122,6 +125,7 @@ impl Inner {
         };
         self.settle().await;
         self.follow(&before);
+        self.announce().await;
         Ok(value)
     }
 

@@ -1,6 +1,8 @@
 //! The start: lock, adopt what is there, drop what did not outlive the agent, provide the rest.
 
-use super::{Agent, Inner, Problems, background, flows::Flows, lifecycle, seconds};
+use super::{
+    Agent, Inner, Problems, background, flows::Flows, lifecycle, names::Resolver, seconds,
+};
 use crate::config::Config;
 use crate::desired::UplinkChoice;
 use crate::error::{Error, Result};
@@ -12,6 +14,7 @@ use crate::kernel::{
     mounts, netns,
     netns::Namespace,
     process::raise_file_limit,
+    resolver::Home,
     sysctl,
 };
 use crate::spec::{
@@ -41,6 +44,8 @@ impl Agent {
         let mut live = Live::open(&config.bpf_dir, &cgroup, &settings)?;
         live.choose_xdp(config.uplink_xdp.clone());
         let flows = Flows::new(live.flows()?);
+        let home = Home::new(&config.socket, &config.resolv_conf)?;
+        let resolver = Resolver::new(home, config.host_names)?;
         // Before anything is read, so that no change falls in between.
         let events = Live::events()?;
         let (changed, changes) = watch::channel(());
@@ -54,6 +59,7 @@ impl Agent {
                 current: Vec::new(),
             },
             live,
+            resolver,
             uplinks: choice(config),
             seed: remembered.seed.unwrap_or_else(rand::random),
             cursor: None,

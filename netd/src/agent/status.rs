@@ -49,7 +49,7 @@ impl Agent {
             drops: inner.live.drops()?.iter().map(|drop| drop.packets).sum(),
             uplinks: uplinks(&state),
             xdp: state.express.keys().map(ToString::to_string).collect(),
-            problems: inner.problems.all(),
+            problems: [inner.problems.all(), inner.resolver.problems()].concat(),
         })
     }
 
@@ -84,6 +84,7 @@ impl Agent {
     pub async fn teardown(&self) -> Result<()> {
         let mut inner = self.inner.lock().await;
         let mut errors = inner.end_containers().await;
+        inner.resolver.end().await;
         errors.extend(inner.remove_devices().await);
         errors.extend(inner.remove_files().err());
         errors.extend(inner.live.remove().err());

@@ -11,6 +11,7 @@ pub mod netlink;
 pub mod netns;
 pub mod ports;
 pub mod process;
+pub mod resolver;
 pub mod socket;
 pub mod sysctl;
 

@@ -69,6 +69,28 @@ impl Process {
     }
 }
 
+/// Ends the process with number `pid` that was started at `start_time`; having ended is as good.
+///
+/// # Errors
+/// A refusal of the kernel's.
+pub fn kill(pid: u32, start_time: u64) -> Result<()> {
+    let number = i32::try_from(pid).unwrap_or_default();
+    let Some(handle) = Pid::from_raw(number) else { return Ok(()) };
+    let fd = match pidfd_open(handle, PidfdFlags::empty()) {
+        Ok(fd) => fd,
+        Err(rustix::io::Errno::SRCH) => return Ok(()),
+        Err(e) => return Err(refused("open", number, &e.into())),
+    };
+    // Only now: the number can't change hands between this look and the pidfd.
+    if netns::start_time(pid).ok() != Some(start_time) {
+        return Ok(());
+    }
+    match pidfd_send_signal(&fd, Signal::KILL) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(e) => Err(refused("signal", number, &e.into())),
+    }
+}
+
 /// Lets the agent have as many open files as the host allows: each container takes a few.
 ///
 /// # Errors
@@ -105,6 +127,7 @@ mod tests {
         process.ended().await.unwrap();
         child.wait().unwrap();
         process.kill().unwrap();
+        kill(pid.unsigned_abs(), start).unwrap();
         assert!(Process::open(pid, start).is_err());
     }
 }

@@ -30,7 +30,7 @@ impl Socket {
     /// # Errors
     /// A path that can't be made or is too long.
     pub fn listen(path: &Path) -> Result<Self> {
-        let group = Group::from_name(GROUP).ok().flatten().map(|g| g.gid);
+        let group = own_group();
         let refused =
             |e: io::Error| Error::kernel(format!("cannot listen on {}: {e}", path.display()));
         let listener = make(path, group).map_err(refused)?;
@@ -65,10 +65,7 @@ impl Drop for Socket {
 }
 
 fn make(path: &Path, group: Option<Gid>) -> io::Result<UnixListener> {
-    if let Some(directory) = path.parent().filter(|d| !d.exists()) {
-        fs::DirBuilder::new().recursive(true).mode(0o750).create(directory)?;
-        chown(directory, None, group)?;
-    }
+    put_directory(path)?;
     let draft = path.with_added_extension("new");
     match fs::remove_file(&draft) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -79,6 +76,22 @@ fn make(path: &Path, group: Option<Gid>) -> io::Result<UnixListener> {
     fs::set_permissions(&draft, fs::Permissions::from_mode(MODE.bits()))?;
     fs::rename(&draft, path)?;
     Ok(listener)
+}
+
+/// Makes the directory of a socket where it is missing, open to root and to the group `netd`.
+///
+/// # Errors
+/// It can't be made.
+pub(super) fn put_directory(socket: &Path) -> io::Result<()> {
+    if let Some(directory) = socket.parent().filter(|d| !d.exists()) {
+        fs::DirBuilder::new().recursive(true).mode(0o750).create(directory)?;
+        chown(directory, None, own_group())?;
+    }
+    Ok(())
+}
+
+fn own_group() -> Option<Gid> {
+    Group::from_name(GROUP).ok().flatten().map(|group| group.gid)
 }
 
 fn belongs(uid: Uid, group: Gid) -> bool {

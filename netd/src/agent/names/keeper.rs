@@ -1,0 +1,265 @@
+//! The thread that keeps netd-dns: starts it while somebody has names, tells it which, hands it the
+//! sockets, and does all that again as soon as it is gone. The sockets stay here as well, so that
+//! questions wait in them meanwhile.
+
+use super::{Report, link::Link};
+use crate::dns::protocol::{ClientId, Names, VERSION};
+use crate::error::{Error, ErrorCode, Result};
+use crate::kernel::{
+    netns::Namespace,
+    resolver::{Home, Sockets},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, Sender},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::oneshot;
+
+/// What the thread is told.
+pub(super) enum Event {
+    /// What netd-dns is to know from now on. The answer comes when that was tried.
+    Order(Box<Order>, oneshot::Sender<()>),
+    /// The connection of this number has ended.
+    Lost(u64),
+    /// netd-dns is to end. The answer comes when it has.
+    End(oneshot::Sender<()>),
+}
+
+/// What netd-dns is to know.
+#[derive(Default)]
+pub(super) struct Order {
+    pub(super) names: Names,
+    /// Where each client asks.
+    pub(super) places: BTreeMap<ClientId, Place>,
+}
+
+/// Where a client asks.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// A container's namespace, and whether it has resolvers of its own.
+    Container(Arc<Namespace>, bool),
+    /// The agent's own namespace and an address in it, and whether that was asked for: otherwise it
+    /// is used only where it is free.
+    Host(Arc<Namespace>, Ipv4Addr, bool),
+}
+
+impl Place {
+    fn open(&self) -> Result<Sockets> {
+        match self {
+            Self::Container(namespace, asks_itself) => {
+                Sockets::of_container(namespace, *asks_itself)
+            }
+            Self::Host(namespace, address, _) => Sockets::of_host(namespace, *address),
+        }
+    }
+
+    /// Whether people need to know that there are no sockets.
+    fn matters(&self, error: &Error) -> bool {
+        !matches!(self, Self::Host(.., false)) || error.code != ErrorCode::Conflict
+    }
+}
+
+pub(super) struct Keeper {
+    home: Home,
+    events: Sender<Event>,
+    report: Arc<Mutex<Report>>,
+    order: Order,
+    sockets: BTreeMap<ClientId, Sockets>,
+    link: Option<Link>,
+    links: u64,
+    retry: Option<Instant>,
+    pause: Duration,
+}
+
+impl Keeper {
+    pub(super) fn new(home: Home, events: Sender<Event>, report: Arc<Mutex<Report>>) -> Self {
+        Self {
+            home,
+            events,
+            report,
+            order: Order::default(),
+            sockets: BTreeMap::new(),
+            link: None,
+            links: 0,
+            retry: None,
+            pause: FIRST_PAUSE,
+        }
+    }
+
+    pub(super) fn run(mut self, events: &Receiver<Event>) {
+        loop {
+            let event = match self.retry {
+                Some(due) => events.recv_timeout(due.saturating_duration_since(Instant::now())),
+                None => events.recv().map_err(RecvTimeoutError::from),
+            };
+            // Nobody waits for an answer where a request has given up on it.
+            match event {
+                Ok(Event::Order(order, done)) => {
+                    self.order = *order;
+                    self.provide();
+                    let _ = done.send(());
+                }
+                Ok(Event::Lost(number)) => self.lost(number),
+                Ok(Event::End(done)) => {
+                    self.order = Order::default();
+                    self.provide();
+                    let _ = done.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => self.provide(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// A netd-dns that ends as soon as it was started is not started again at once.
+    fn lost(&mut self, number: u64) {
+        let Some(link) = self.link.take_if(|link| link.number == number) else { return };
+        tracing::warn!("netd-dns is gone; starting it again");
+        if link.is_sound() {
+            self.provide();
+        } else {
+            self.note(vec!["netd-dns ends as soon as it is started; see its log".to_owned()]);
+        }
+    }
+
+    /// Does what was ordered, as far as that goes now.
+    fn provide(&mut self) {
+        let problems = if self.order.places.is_empty() {
+            self.end();
+            Vec::new()
+        } else {
+            self.serve()
+        };
+        self.note(problems);
+    }
+
+    fn note(&mut self, problems: Vec<String>) {
+        self.retry = None;
+        if !problems.is_empty() {
+            self.retry = Some(Instant::now() + self.pause);
+            self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+        } else if self.link.as_ref().is_none_or(Link::is_sound) {
+            self.pause = FIRST_PAUSE;
+        }
+        let down = self.link.is_none() && !self.order.places.is_empty();
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        for problem in problems.iter().filter(|problem| !report.problems.contains(problem)) {
+            tracing::error!("{problem}");
+        }
+        *report = Report { problems, down };
+    }
+
+    /// Nobody has names: nobody is to answer.
+    fn end(&mut self) {
+        self.sockets.clear();
+        self.links += 1;
+        let link = self.link.take();
+        let found = || self.greet(self.home.find()?).ok();
+        if let Some(link) = link.or_else(found) {
+            link.quit();
+            self.home.remove();
+        }
+    }
+
+    /// What is amiss after it, one sentence each.
+    fn serve(&mut self) -> Vec<String> {
+        let mut problems = Vec::new();
+        // Twice, for one that turns out to be gone.
+        for _ in 0..2 {
+            let mut link = match self.link.take().map_or_else(|| self.connect(), Ok) {
+                Ok(link) => link,
+                Err(error) => return vec![format!("containers find no names: {error}")],
+            };
+            problems = self.bring_up_to_date(&mut link);
+            if !link.is_broken() {
+                self.link = Some(link);
+                return problems;
+            }
+            link.kill();
+        }
+        problems
+    }
+
+    /// A connection to a netd-dns that speaks as this agent does.
+    fn connect(&mut self) -> Result<Link> {
+        self.links += 1;
+        let found = self.home.find().map(|stream| self.greet(stream));
+        match found {
+            Some(Ok(link)) if link.version == VERSION => {
+                tracing::info!("found netd-dns, which answers {} clients", link.served().len());
+                return Ok(link);
+            }
+            Some(Ok(link)) => {
+                tracing::info!("ending a netd-dns of another version");
+                link.quit();
+            }
+            Some(Err(error)) => tracing::warn!("a netd-dns does not answer: {error}"),
+            None => {}
+        }
+        self.links += 1;
+        let (stream, process) = self.home.start()?;
+        match self.greet(stream) {
+            Ok(link) if link.version == VERSION => Ok(link),
+            Ok(link) => {
+                let version = link.version;
+                link.quit();
+                Err(Error::internal(format!(
+                    "netd-dns speaks version {version} to netd, not {VERSION}; install both from one release"
+                )))
+            }
+            Err(error) => {
+                process.map(|process| process.kill()).transpose()?;
+                Err(Error::kernel(format!("netd-dns does not answer: {error}")))
+            }
+        }
+    }
+
+    fn greet(&self, stream: std::os::unix::net::UnixStream) -> std::io::Result<Link> {
+        Link::greet(stream, self.links, self.events.clone())
+    }
+
+    /// Names come first: a client that is served and unknown would be refused.
+    fn bring_up_to_date(&mut self, link: &mut Link) -> Vec<String> {
+        let places = &self.order.places;
+        let mut errors: Vec<Error> = link.tell(&self.order.names).err().into_iter().collect();
+        self.sockets.retain(|client, _| places.contains_key(client));
+        let wanted: BTreeSet<ClientId> = places.keys().copied().collect();
+        let gone: Vec<ClientId> = link.served().difference(&wanted).copied().collect();
+        let new: Vec<ClientId> = wanted.difference(link.served()).copied().collect();
+        for client in gone {
+            if !link.is_broken() {
+                errors.extend(link.release(client).err());
+            }
+        }
+        for client in new {
+            if !link.is_broken() {
+                errors.extend(self.hand_over(link, client).err());
+            }
+        }
+        errors.iter().map(|error| format!("names: {error}")).collect()
+    }
+
+    fn hand_over(&mut self, link: &mut Link, client: ClientId) -> Result<()> {
+        let Some(place) = self.order.places.get(&client) else { return Ok(()) };
+        let sockets = match self.sockets.entry(client) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => match place.open() {
+                Ok(sockets) => vacant.insert(sockets),
+                Err(error) if place.matters(&error) => return Err(error),
+                Err(error) => {
+                    tracing::debug!("{error}; names are not answered there");
+                    return Ok(());
+                }
+            },
+        };
+        link.serve(client, sockets)
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -1,0 +1,51 @@
+//! Where processes of the host ask for the names of containers.
+
+use crate::error::{Error, Result};
+use std::net::Ipv4Addr;
+
+/// Where processes of the host ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostNames {
+    /// Nowhere.
+    Off,
+    /// Here, where nobody else answers there.
+    WhereFree(Ipv4Addr),
+    /// Here; where that can't be, it is a problem.
+    At(Ipv4Addr),
+}
+
+impl HostNames {
+    /// Reads `auto`, `off` or an address; none is `auto`.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else.
+    pub fn parse(word: Option<&str>) -> Result<Self> {
+        match word {
+            None | Some("auto") => Ok(Self::WhereFree(USUAL)),
+            Some("off") => Ok(Self::Off),
+            Some(word) => word.parse().map(Self::At).map_err(|_| {
+                Error::invalid(format!("host-names {word:?}: use auto, off, or an IPv4 address"))
+            }),
+        }
+    }
+}
+
+/// The address that containers ask as well.
+const USUAL: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_asks_where_it_is_told_to() {
+        let parse = |word: &str| HostNames::parse(Some(word));
+        assert_eq!(HostNames::parse(None), parse("auto"));
+        assert_eq!(parse("auto"), Ok(HostNames::WhereFree(USUAL)));
+        assert_eq!(parse("off"), Ok(HostNames::Off));
+        assert_eq!(parse("127.0.0.53"), Ok(HostNames::At(Ipv4Addr::new(127, 0, 0, 53))));
+        for bad in ["", "on", "::1", "127.0.0.11:53"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

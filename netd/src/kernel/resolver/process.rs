@@ -1,0 +1,193 @@
+//! The process netd-dns: where it listens for the agent, and how it is found, started and ended.
+
+use crate::error::{Error, Result};
+use crate::kernel::{netns, process::kill, socket};
+use command_fds::{CommandFdExt, FdMapping};
+use nix::unistd::User;
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::PermissionsExt,
+            net::{UnixListener, UnixStream},
+        },
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+/// Where netd-dns listens, and what it is.
+#[derive(Clone, Debug)]
+pub struct Home {
+    socket: PathBuf,
+    program: PathBuf,
+    agent_socket: PathBuf,
+    resolv_conf: PathBuf,
+}
+
+/// A netd-dns that runs, told apart from any process that gets its number later.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    pid: u32,
+    start_time: u64,
+}
+
+impl Home {
+    /// Beside the agent's own socket and executable; `resolv_conf` names the host's resolvers.
+    ///
+    /// # Errors
+    /// The agent's executable has no name.
+    pub fn new(agent_socket: &Path, resolv_conf: &Path) -> Result<Self> {
+        let own = env::current_exe()
+            .map_err(|e| Error::kernel(format!("cannot tell where netd's executable is: {e}")))?;
+        Ok(Self {
+            socket: agent_socket.with_file_name(SOCKET),
+            program: own.with_file_name(program_name(&own)),
+            agent_socket: agent_socket.to_owned(),
+            resolv_conf: resolv_conf.to_owned(),
+        })
+    }
+
+    /// A connection to the netd-dns that runs, if one does.
+    #[must_use]
+    pub fn find(&self) -> Option<UnixStream> {
+        UnixStream::connect(&self.socket).ok()
+    }
+
+    /// Starts one, and connects to it. It lives on when the agent ends.
+    ///
+    /// # Errors
+    /// The socket can't be made, the program is missing or can't be started.
+    pub fn start(&self) -> Result<(UnixStream, Option<Running>)> {
+        let failed = |e: io::Error| Error::kernel(format!("cannot start {}: {e}", self.shown()));
+        let listener = self.listen().map_err(|e| {
+            Error::kernel(format!("cannot listen on {}: {e}", self.socket.display()))
+        })?;
+        let mut command = self.command(listener.into())?;
+        let child = command.spawn().map_err(failed)?;
+        // The command holds the listener: while it lives, a connection can't tell that nobody is
+        // there to answer.
+        drop(command);
+        let process = Running::of(child.id());
+        attend(child);
+        Ok((UnixStream::connect(&self.socket).map_err(failed)?, process))
+    }
+
+    /// Removes the socket.
+    pub fn remove(&self) {
+        // Only tidiness: the next start replaces it anyway.
+        let _ = fs::remove_file(&self.socket);
+    }
+
+    fn shown(&self) -> String {
+        self.program.display().to_string()
+    }
+
+    /// The socket, open to root alone before anybody can see it.
+    fn listen(&self) -> io::Result<UnixListener> {
+        socket::put_directory(&self.socket)?;
+        let draft = self.socket.with_added_extension("new");
+        match fs::remove_file(&draft) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&draft)?;
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o600))?;
+        fs::rename(&draft, &self.socket)?;
+        Ok(listener)
+    }
+
+    fn command(&self, listener: OwnedFd) -> Result<Command> {
+        let mut command = Command::new(&self.program);
+        command.arg("--resolv-conf").arg(&self.resolv_conf).arg("--user").arg(user());
+        // NETD_SOCKET says whose it is, where several agents live on one machine.
+        command.env_clear().env("LISTEN_FDS", "1").env("NETD_SOCKET", &self.agent_socket);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).current_dir("/");
+        let listener = FdMapping { parent_fd: listener, child_fd: FIRST_FD };
+        command.fd_mappings(vec![listener]).map_err(|e| Error::internal(e.to_string()))?;
+        Ok(command)
+    }
+}
+
+impl Running {
+    /// The process with this number.
+    #[must_use]
+    pub fn of(pid: u32) -> Option<Self> {
+        Some(Self { pid, start_time: netns::start_time(pid).ok()? })
+    }
+
+    /// Ends it, unless it has ended.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn kill(self) -> Result<()> {
+        kill(self.pid, self.start_time)
+    }
+}
+
+/// Waits for its end in the background, and takes note of it.
+fn attend(mut child: Child) {
+    let wait = move || match child.wait() {
+        Ok(status) if status.success() => tracing::debug!("netd-dns has ended"),
+        Ok(status) => tracing::warn!("netd-dns has ended: {status}"),
+        Err(error) => tracing::warn!("cannot wait for netd-dns: {error}"),
+    };
+    if let Err(error) = thread::Builder::new().name("netd-dns".to_owned()).spawn(wait) {
+        tracing::warn!("cannot wait for netd-dns: {error}");
+    }
+}
+
+/// The agent's own name with `-dns`. An executable that was replaced while it runs shows a mark
+/// behind its name.
+fn program_name(own: &Path) -> OsString {
+    let name = own.file_name().unwrap_or_default().to_string_lossy();
+    format!("{}-dns", name.strip_suffix(" (deleted)").unwrap_or(&name)).into()
+}
+
+/// Whom netd-dns runs as: `netd-dns` where the host has that user, else `nobody`.
+fn user() -> String {
+    let known = USERS.iter().find_map(|name| User::from_name(name).ok().flatten());
+    let (uid, gid) = known.map_or((NOBODY, NOBODY), |u| (u.uid.as_raw(), u.gid.as_raw()));
+    format!("{uid}:{gid}")
+}
+
+/// The socket's name, in the directory of the agent's own.
+const SOCKET: &str = "dns.sock";
+/// SD_LISTEN_FDS_START of sd_listen_fds(3).
+const FIRST_FD: i32 = 3;
+const USERS: [&str; 2] = ["netd-dns", "nobody"];
+/// The overflow user and group of Linux.
+const NOBODY: u32 = 65_534;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn netd_dns_lies_beside_the_agent_under_the_same_beginning() {
+        for (own, name) in [
+            ("/usr/sbin/netd", "netd-dns"),
+            ("/usr/sbin/netd (deleted)", "netd-dns"),
+            ("/build/tested-netd", "tested-netd-dns"),
+        ] {
+            assert_eq!(program_name(Path::new(own)), name);
+        }
+    }
+
+    #[test]
+    fn nobody_is_there_until_it_is_started_and_a_missing_program_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut home = Home::new(&directory.path().join("netd.sock"), Path::new("/x")).unwrap();
+        home.program = "/nonexistent/netd-dns".into();
+        assert!(home.find().is_none());
+        let error = home.start().unwrap_err();
+        assert!(error.message.starts_with("cannot start /nonexistent/netd-dns: "), "{error}");
+        assert!(home.find().is_none(), "a listener was left behind");
+        home.remove();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
