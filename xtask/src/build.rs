@@ -1,16 +1,16 @@
-//! `cargo xtask build`: the two binaries, with the BPF object inside.
+//! `cargo xtask build`: the binaries, with the BPF object inside.
 
 use crate::{run, setup};
 use anyhow::Result;
 use std::path::PathBuf;
 
-/// Builds netd and netctl and says where they are.
+/// Builds netd, netctl and netd-dns and says where they are.
 pub(crate) fn run() -> Result<()> {
     setup::run()?;
-    run::stage("building netd and netctl", || {
+    run::stage("building netd, netctl and netd-dns", || {
         run::show(run::cargo("build").args(["--release", "--package", "netd"]))
     })?;
-    for name in ["netd", "netctl"] {
+    for name in ["netd", "netctl", "netd-dns"] {
         println!("{}", binary(name).display());
     }
     Ok(())

@@ -57,8 +57,14 @@ fn says(line: &str, word: &str) -> bool {
 }
 
 const PRODUCT: &[&str] = &["netd/src/", "netd-common/src/", "netd-ebpf/src/"];
-const PURE: &[&str] =
-    &["netd/src/spec/", "netd/src/ipam", "netd/src/state", "netd/src/plan", "netd/src/desired"];
+const PURE: &[&str] = &[
+    "netd/src/spec/",
+    "netd/src/ipam",
+    "netd/src/state",
+    "netd/src/plan",
+    "netd/src/desired",
+    "netd/src/names",
+];
 
 const RULES: &[Rule] = &[
     Rule {
