@@ -30,7 +30,8 @@ pub enum Message {
     Names(Names),
     /// A container's sockets; in place of those it had. Descriptors: its UDP socket, its TCP
     /// listener, `datagrams` UDP sockets and `streams` TCP sockets for questions to the resolvers of
-    /// its own choice, neither bound nor connected, all of IPv6 and open to mapped IPv4.
+    /// its own choice, neither bound nor connected, all of IPv6 and open to mapped IPv4; of IPv4 where
+    /// the kernel has no IPv6.
     Serve {
         /// The client that asks by them.
         client: ClientId,
