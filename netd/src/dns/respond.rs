@@ -104,3 +104,6 @@ fn in_any_order<T: Clone, R>(all: &[T], then: impl FnOnce(&[T]) -> R) -> R {
     all.shuffle(&mut rand::rng());
     then(&all)
 }
+
+#[cfg(test)]
+mod tests;

@@ -257,3 +257,6 @@ const LOCALHOST: &[u8] = b"\x09localhost";
 const TOP: &[u8] = b"\x04netd";
 /// Two names fit into one with what stands behind them.
 const ROOM: usize = name::LONGEST - TOP.len();
+
+#[cfg(test)]
+mod tests;

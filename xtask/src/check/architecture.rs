@@ -81,6 +81,7 @@ const RULES: &[Rule] = &[
             "netd/src/kernel/",
             "netd/src/cli/sandbox",
             "netd/src/config",
+            "netd/src/dns/resolv",
             "netd/src/bin/",
         ],
     },

@@ -76,3 +76,6 @@ pub(crate) mod flag {
     pub(crate) const OPCODE: u16 = 0x7800;
     pub(crate) const CODE: u16 = 0x000f;
 }
+
+#[cfg(test)]
+mod tests;
