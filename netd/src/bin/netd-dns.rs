@@ -62,6 +62,8 @@ fn start(options: Options) -> Result<()> {
 async fn run(options: Options, listener: UnixListener, owner: nix::unistd::Uid) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("no signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("no signals")?;
+    // It goes on without the terminal that it was started from.
+    let _hangup = signal(SignalKind::hangup()).context("no signals")?;
     let server = Server::new(options.resolv_conf);
     let (ended, end) = tokio::sync::oneshot::channel();
     let (obeying, runtime) = (server.clone(), tokio::runtime::Handle::current());
