@@ -1,12 +1,14 @@
 //! netd: the network of a container host, done in eBPF.
 //!
-//! `spec` turns untrusted input into valid types, `ipam`, `state` and `plan` are pure, `kernel` and
-//! `store` are the only modules with effects, `agent` joins them, `api` carries requests over the
-//! unix socket and `cli` is what people type. `dns` is netd-dns, and what it is told. ARCHITECTURE.md draws the picture.
+//! `spec` turns untrusted input into valid types, `compose` files into what they declare; `ipam`,
+//! `state` and `plan` are pure, `kernel` and `store` are the only modules with effects, `agent`
+//! joins them, `api` carries requests over the unix socket and `cli` is what people type. `dns` is
+//! netd-dns, and what it is told. ARCHITECTURE.md draws the picture.
 
 pub mod agent;
 pub mod api;
 pub mod cli;
+pub mod compose;
 pub mod config;
 pub mod desired;
 pub mod dns;

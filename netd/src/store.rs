@@ -61,7 +61,12 @@ impl Store {
     pub fn save(&self, before: &Spec, after: &Spec) -> Result<()> {
         self.write(|transaction| {
             replace(transaction, NETWORKS, &before.networks, &after.networks)?;
-            replace(transaction, CONTAINERS, &before.containers, &after.containers)
+            replace(transaction, CONTAINERS, &before.containers, &after.containers)?;
+            if before.declared != after.declared {
+                let declared = serde_json::to_vec(&after.declared)?;
+                transaction.open_table(META)?.insert(DECLARED, declared.as_slice())?;
+            }
+            Ok(())
         })
     }
 
@@ -173,7 +178,9 @@ fn read(database: &Database) -> Outcome<Remembered> {
     let meta = database.begin_read()?.open_table(META)?;
     let seed = meta.get("seed")?.map(|v| <[u8; 5]>::try_from(v.value())).transpose()?;
     let boot = meta.get("boot")?.map(|v| String::from_utf8(v.value().into())).transpose()?;
-    Ok(Remembered { spec: Spec { networks, containers }, seed, boot })
+    let declared = meta.get(DECLARED)?.map(|v| serde_json::from_slice(v.value())).transpose()?;
+    let spec = Spec { networks, containers, declared: declared.unwrap_or_default() };
+    Ok(Remembered { spec, seed, boot })
 }
 
 fn read_table<T: DeserializeOwned>(
@@ -236,6 +243,7 @@ const FILE: &str = "state.redb";
 const NETWORKS: Table = TableDefinition::new("networks");
 const CONTAINERS: Table = TableDefinition::new("containers");
 const META: Table = TableDefinition::new("meta");
+const DECLARED: &str = "declared";
 
 #[cfg(test)]
 mod tests {

@@ -137,6 +137,7 @@ pub(crate) fn spec(
     Spec {
         networks: networks.into_iter().map(|n| (n.id.clone(), n)).collect(),
         containers: containers.into_iter().map(|c| (c.id.clone(), c)).collect(),
+        declared: Default::default(),
     }
 }
 

@@ -3,6 +3,8 @@
 
 pub mod change;
 pub mod container;
+pub mod declaration;
+pub mod declared;
 #[cfg(test)]
 mod fixture;
 pub mod gateway;
@@ -17,6 +19,7 @@ pub mod timestamp;
 pub mod view;
 
 use container::{Container, Endpoint, Status};
+use declared::Declared;
 use name::Id;
 use network::Network;
 use port::TakenPorts;
@@ -33,6 +36,9 @@ pub struct Spec {
     pub networks: BTreeMap<Id, Network>,
     /// Containers by identity.
     pub containers: BTreeMap<Id, Container>,
+    /// What files have declared.
+    #[serde(default)]
+    pub declared: Declared,
 }
 
 impl Spec {
@@ -49,22 +55,31 @@ impl Spec {
         self.live().filter_map(move |c| c.endpoints.get(network).map(|endpoint| (c, endpoint)))
     }
 
-    /// The addresses in use on a network.
+    /// The addresses in use on a network, and those kept for declared containers.
     #[must_use]
     pub fn used_addresses(&self, network: &Id) -> BTreeSet<IpAddr> {
         let addresses = |endpoint: &Endpoint| {
             let v4 = endpoint.ipv4.map(IpAddr::V4);
             v4.into_iter().chain(endpoint.ipv6.map(IpAddr::V6))
         };
-        self.endpoints_on(network).flat_map(|(_, endpoint)| addresses(endpoint)).collect()
+        let live = self.endpoints_on(network).map(|(_, endpoint)| endpoint);
+        let reserved = self.reserved_on(network).map(|(_, endpoint)| endpoint);
+        live.chain(reserved).flat_map(addresses).collect()
     }
 
-    /// The host ports that other containers than `own` use, with their holders' names.
+    /// The host ports that other containers than `own` use, or that are kept for them, with their
+    /// holders' names.
     #[must_use]
     pub fn ports_taken_from(&self, own: &Id) -> TakenPorts<'_> {
         let mut taken = TakenPorts::default();
         for container in self.live().filter(|container| container.id != *own) {
             container.published().for_each(|p| taken.insert(p, &container.name));
+        }
+        let own = self.containers.get(own).map(|container| container.name.as_str());
+        for (name, service) in &self.declared.services {
+            if own != Some(name.as_str()) {
+                service.reserved.published().for_each(|p| taken.insert(p, name.as_str()));
+            }
         }
         taken
     }

@@ -3,6 +3,7 @@
 mod options;
 mod predefined;
 
+pub use options::check_option;
 pub use predefined::{DEFAULT_NETWORK, has_names, is_predefined};
 
 use super::Spec;

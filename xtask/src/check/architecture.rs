@@ -59,6 +59,7 @@ fn says(line: &str, word: &str) -> bool {
 const PRODUCT: &[&str] = &["netd/src/", "netd-common/src/", "netd-ebpf/src/"];
 const PURE: &[&str] = &[
     "netd/src/spec/",
+    "netd/src/compose/",
     "netd/src/ipam",
     "netd/src/state",
     "netd/src/plan",

@@ -254,7 +254,7 @@ fn check_connectable(network: &Network, container: &Container) -> Result<()> {
 }
 
 /// The default network has neither names nor fixed addresses, as with Docker.
-fn check_attach(network: &Network, attach: &NetworkAttach) -> Result<()> {
+pub(super) fn check_attach(network: &Network, attach: &NetworkAttach) -> Result<()> {
     if !is_predefined(network.name.as_str()) {
         return Ok(());
     }

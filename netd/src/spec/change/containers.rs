@@ -26,7 +26,11 @@ impl Spec {
         now: u64,
         ports: &mut PortHost<'_>,
     ) -> Result<Id> {
-        let container = self.new_container(request, now, ports).map_err(|error| {
+        let new = match request.name.as_deref().and_then(|name| self.service(name)) {
+            Some(service) => self.declared_container(service, request, now, ports),
+            None => self.new_container(request, now, ports),
+        };
+        let container = new.map_err(|error| {
             let name = request.name.as_ref().map(|name| format!(" {name:?}"));
             error.context(format!("cannot create container{}", name.unwrap_or_default()))
         })?;
@@ -40,7 +44,7 @@ impl Spec {
         lowest_free(self.containers.values().map(|c| c.number))
     }
 
-    fn new_container(
+    pub(super) fn new_container(
         &self,
         request: &ContainerCreate,
         now: u64,

@@ -23,10 +23,11 @@ impl Spec {
         Ok(id)
     }
 
-    /// Removes a network that no live container is on, and returns it.
+    /// Removes a network that nobody needs, and returns it.
     ///
     /// # Errors
-    /// `NotFound` where there is none; `Conflict` where it is predefined or in use.
+    /// `NotFound` where there is none; `Conflict` where it is predefined, in use, or declared
+    /// for containers.
     pub fn remove_network(&mut self, reference: &str) -> Result<Network> {
         let network = self.network(reference)?;
         let (id, name) = (network.id.clone(), network.name.as_str());
@@ -44,14 +45,23 @@ impl Spec {
                 users.join(", ")
             )));
         }
+        let kept: Vec<&str> = self.reserved_on(&id).map(|(name, _)| name.as_str()).collect();
+        if !kept.is_empty() {
+            return Err(Error::conflict(format!(
+                "network {name} is declared for {}; take them out of their file and apply it with --prune first",
+                kept.join(", ")
+            )));
+        }
         self.forget_network(&id).ok_or_else(|| Error::internal(format!("network {id} vanished")))
     }
 
-    /// Removes every network that is not predefined and that no live container is on; returns
-    /// their names in byte order.
+    /// Removes every network that is neither predefined nor declared and that no live container is
+    /// on; returns their names in byte order.
     pub fn prune_networks(&mut self) -> Vec<String> {
         let unused = |n: &&Network| {
-            !is_predefined(n.name.as_str()) && self.endpoints_on(&n.id).next().is_none()
+            !is_predefined(n.name.as_str())
+                && !self.declared.networks.contains_key(&n.name)
+                && self.endpoints_on(&n.id).next().is_none()
         };
         let unused: Vec<Id> =
             self.networks.values().filter(unused).map(|network| network.id.clone()).collect();
@@ -66,6 +76,8 @@ impl Spec {
         for container in self.containers.values_mut() {
             container.endpoints.remove(id);
         }
-        self.networks.remove(id)
+        let network = self.networks.remove(id)?;
+        self.declared.networks.remove(&network.name);
+        Some(network)
     }
 }

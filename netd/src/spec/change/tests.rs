@@ -1,5 +1,6 @@
 //! Changes and what they refuse; networks first.
 
+mod apply;
 mod attach;
 mod containers;
 mod ports;

@@ -61,6 +61,15 @@ impl NetworkOptions {
     }
 }
 
+/// Whether a network can have this option.
+///
+/// # Errors
+/// As [`NetworkOptions::parse`].
+pub fn check_option(key: &str, value: &str, ipv6: bool) -> Result<()> {
+    let given = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    NetworkOptions::parse(&given, "nd-x".parse()?, ipv6).map(drop)
+}
+
 fn parse_mtu(value: &str, ipv6: bool) -> Result<u32> {
     let least = if ipv6 { LEAST_MTU_V6 } else { LEAST_MTU };
     match value.parse() {

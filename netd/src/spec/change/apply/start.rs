@@ -1,0 +1,106 @@
+//! Containers that were declared before they came.
+
+use crate::api::protocol::{ContainerCreate, NetworkAttach};
+use crate::error::{Error, Result};
+use crate::spec::change::attach::Foreign;
+use crate::spec::container::{Container, Source, Status};
+use crate::spec::declared::Service;
+use crate::spec::name::{Id, Name};
+use crate::spec::port::PortHost;
+use crate::spec::{Spec, timestamp};
+
+impl Spec {
+    /// The container of `netctl run --name`, with what its declaration keeps for it.
+    pub(in crate::spec::change) fn declared_container(
+        &self,
+        service: &Service,
+        request: &ContainerCreate,
+        now: u64,
+        ports: &mut PortHost<'_>,
+    ) -> Result<Container> {
+        if let Some(namespace) = &service.wanted.namespace {
+            return Err(Error::conflict(format!(
+                "it is declared to be in {namespace}; choose another --name, or change the declaration"
+            )));
+        }
+        if !(request.networks.is_empty() && request.publish.is_empty() && !request.publish_all) {
+            return Err(Error::conflict(
+                "its networks and ports are declared; leave --network and -p out, or change the declaration",
+            ));
+        }
+        let reserved = &service.reserved;
+        self.check_host_ports(reserved, ports)?;
+        let none = NetworkAttach { network: "none".into(), ..Default::default() };
+        let request = ContainerCreate { networks: vec![none], ..request.clone() };
+        let own = self.new_container(&request, now, ports)?;
+        let hostname = request.hostname.is_some() || service.wanted.hostname.is_none();
+        let mut exposed = [&reserved.exposed[..], &own.exposed].concat();
+        exposed.sort_unstable();
+        exposed.dedup();
+        Ok(Container {
+            hostname: if hostname { own.hostname } else { reserved.hostname.clone() },
+            mode: reserved.mode,
+            endpoints: reserved.endpoints.clone(),
+            ports: reserved.ports.clone(),
+            exposed,
+            hosts: [&reserved.hosts[..], &own.hosts].concat(),
+            dns: if own.dns.is_empty() { reserved.dns.clone() } else { own.dns },
+            dns_search: first(own.dns_search, &reserved.dns_search),
+            dns_options: first(own.dns_options, &reserved.dns_options),
+            ..own
+        })
+    }
+
+    /// Attaches a foreign container that was declared: its namespace is there.
+    ///
+    /// # Errors
+    /// `NotFound` where nothing of the name is declared; `Conflict` where a container of the name
+    /// lives, or another one has the namespace.
+    pub fn attach_declared(&mut self, name: &Name, foreign: &Foreign, now: u64) -> Result<Id> {
+        let Some(service) = self.declared.services.get(name) else {
+            return Err(Error::not_found(format!("no container {name} is declared")));
+        };
+        let known = self.containers.values().find(|c| c.name == name.as_str());
+        if let Some(other) = self.container_in(foreign.netns).or(known) {
+            return Err(Error::conflict(format!(
+                "{} is already attached as container {}; disconnect that one first",
+                foreign.name(),
+                other.name
+            )));
+        }
+        let container = Container {
+            id: Id::random(),
+            number: self.free_container_number(),
+            created: timestamp::rfc3339(now),
+            source: foreign.path.clone().map_or(Source::Pid, Source::Path),
+            status: Status::Running {
+                pid: foreign.pid,
+                start_time: foreign.start_time,
+                netns: foreign.netns,
+                started: now,
+            },
+            ..service.reserved.clone()
+        };
+        let id = container.id.clone();
+        self.containers.insert(id.clone(), container);
+        Ok(id)
+    }
+
+    /// A host process may have taken a port since it was declared.
+    fn check_host_ports(&self, reserved: &Container, ports: &mut PortHost<'_>) -> Result<()> {
+        for own in reserved.published() {
+            if let Some((port, why)) = (ports.probe)(own.address, own.host, own.protocol) {
+                let at = std::net::SocketAddr::new(own.address, port);
+                return Err(Error::conflict(format!(
+                    "failed to bind host port {at}/{}: {why}",
+                    own.protocol
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn first(given: Vec<String>, declared: &[String]) -> Vec<String> {
+    if given.is_empty() { declared.to_vec() } else { given }
+}
