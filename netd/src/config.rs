@@ -14,6 +14,7 @@ use std::{
 };
 
 mod names;
+pub mod files;
 mod timeouts;
 
 pub use names::HostNames;
@@ -52,6 +53,9 @@ pub struct Args {
     /// The host's resolvers, which names that no container has are asked of [default: /etc/resolv.conf]
     #[arg(long, value_name = "FILE", env = "NETD_RESOLV_CONF")]
     pub resolv_conf: Option<PathBuf>,
+    /// Directory of YAML files that declare what should exist [default: /etc/netd]
+    #[arg(long, value_name = "DIR", env = "NETD_SPEC_DIR")]
+    pub spec_dir: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or module=level,... [default: info]
     #[arg(long, value_name = "LEVEL", env = "NETD_LOG")]
     pub log_level: Option<String>,
@@ -66,6 +70,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where programs and maps are pinned.
     pub bpf_dir: PathBuf,
+    /// Where the files are that declare what should exist.
+    pub spec_dir: PathBuf,
     /// Devices to the outside; empty means every device that netd did not make.
     pub uplinks: Vec<InterfaceName>,
     /// Which uplinks run XDP.
@@ -120,6 +126,7 @@ impl Config {
             socket: directory(args.socket, file.socket, DEFAULT_SOCKET)?,
             state_dir: directory(args.state_dir, file.state_dir, "/var/lib/netd")?,
             bpf_dir: directory(args.bpf_dir, file.bpf_dir, "/sys/fs/bpf/netd")?,
+            spec_dir: directory(args.spec_dir, file.spec_dir, "/etc/netd")?,
             uplinks: uplinks(&uplink)?,
             uplink_xdp: XdpChoice::parse(&words)?,
             max_flows: args.max_flows.or(file.max_flows).map(max_flows).transpose()?,
@@ -138,6 +145,7 @@ struct File {
     socket: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     bpf_dir: Option<PathBuf>,
+    spec_dir: Option<PathBuf>,
     uplink: Vec<String>,
     uplink_xdp: Words,
     max_flows: Option<u32>,

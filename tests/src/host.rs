@@ -104,7 +104,7 @@ impl TestHost {
         let mut command = Command::new(binary("netd")?);
         command.args(["--socket".as_ref(), self.path("netd.sock").as_os_str()]);
         command.args(["--state-dir".as_ref(), self.path("state").as_os_str()]);
-        command.args(["--bpf-dir".as_ref(), self.bpf.as_os_str()]);
+        command.arg("--bpf-dir").arg(&self.bpf).arg("--spec-dir").arg(self.path("spec"));
         if self.path("netd.toml").exists() {
             command.args(["--config".as_ref(), self.path("netd.toml").as_os_str()]);
         }

@@ -107,6 +107,8 @@ impl World {
             self.path("netd.sock"),
             "--state-dir".into(),
             self.path("state"),
+            "--spec-dir".into(),
+            self.path("spec"),
             "--bpf-dir".into(),
             stage::bpf_folder(&self.name),
         ];

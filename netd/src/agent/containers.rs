@@ -34,7 +34,10 @@ impl Agent {
     /// A request that makes no sense; a name, address or port that is taken.
     pub async fn create_container(&self, request: &ContainerCreate) -> Result<ContainerInspect> {
         let mut inner = self.inner.lock().await;
-        let publishes = request.publish_all || !request.publish.is_empty();
+        let declared = request.name.as_deref().and_then(|name| inner.spec.service(name));
+        let publishes = request.publish_all
+            || !request.publish.is_empty()
+            || declared.is_some_and(|service| !service.reserved.ports.is_empty());
         let create = |spec: &mut Spec, ports: &mut PortHost<'_>| {
             spec.create_container(request, seconds(), ports)
         };

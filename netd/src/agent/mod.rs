@@ -3,6 +3,7 @@
 //! Every change goes one way: edit a copy of the spec, store it, reconcile; where the kernel
 //! refuses, everything goes back. One lock makes changes happen one after the other.
 
+mod apply;
 mod background;
 mod containers;
 mod files;
@@ -12,6 +13,7 @@ mod names;
 mod networks;
 mod ports;
 mod reconcile;
+mod reload;
 mod start;
 mod status;
 
@@ -39,6 +41,8 @@ pub struct Agent {
     /// Whether a teardown is done.
     over: watch::Sender<bool>,
     started: Instant,
+    /// Where the files are that declare what should exist.
+    spec_dir: PathBuf,
     /// Held for as long as the agent lives.
     _locks: [Lock; 3],
 }
@@ -70,6 +74,8 @@ struct Problems {
     lasting: Vec<String>,
     /// Of the last reconcile.
     current: Vec<String>,
+    /// Of the agent's own files, when they were read last.
+    declared: Vec<String>,
 }
 
 impl Agent {
@@ -206,7 +212,7 @@ impl Problems {
     }
 
     fn all(&self) -> Vec<String> {
-        self.lasting.iter().chain(&self.current).cloned().collect()
+        self.lasting.iter().chain(&self.current).chain(&self.declared).cloned().collect()
     }
 }
 

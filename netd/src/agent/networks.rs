@@ -106,7 +106,7 @@ impl Agent {
 }
 
 /// The namespace that a foreign container's reference means; none for one of netd's own.
-fn resolve(reference: &str) -> Result<Option<(Foreign, Namespace)>> {
+pub(super) fn resolve(reference: &str) -> Result<Option<(Foreign, Namespace)>> {
     let (path, pid) = match ContainerRef::parse(reference)? {
         ContainerRef::Known(_) => return Ok(None),
         ContainerRef::Pid(pid) => (None, pid),

@@ -5,7 +5,7 @@ use crate::api::protocol::{ContainerPublish, ContainerUnpublish, PortView};
 use crate::error::Result;
 use crate::kernel::{Kernel, ports, ports::HostSockets};
 use crate::spec::{Spec, port::PortHost, view::publication};
-use crate::state::Host;
+use crate::state::{Host, PortRange};
 
 impl Agent {
     /// Publishes more of a container's ports, all or none, and gives what is new.
@@ -47,30 +47,53 @@ impl Inner {
         publishes: bool,
         edit: impl FnOnce(&mut Spec, &mut PortHost<'_>) -> Result<T>,
     ) -> Result<T> {
+        let mut view = self.port_view(publishes).await?;
+        let value = self.change(|spec| view.lend(|ports| edit(spec, ports))).await?;
+        self.cursor = Some(view.cursor);
+        Ok(value)
+    }
+
+    /// The host's ports as they are now, of use to those who publish.
+    ///
+    /// # Errors
+    /// The kernel's settings can't be read.
+    pub(super) async fn port_view(&mut self, publishes: bool) -> Result<HostPorts> {
         let (host, sockets) = match publishes {
             true => (self.live.observe().await?.1, HostSockets::read()?),
             false => (Host::default(), HostSockets::default()),
         };
         let (ephemeral, reserved) = (ports::ephemeral_range()?, ports::reserved()?);
-        let mut cursor = self.cursor.unwrap_or(ephemeral.first());
-        let mut probe = |address, range, protocol| sockets.holder(address, range, protocol);
-        let edit = |spec: &mut Spec| {
-            let mut ports = PortHost {
-                addresses: &host.addresses,
-                ephemeral,
-                reserved: &reserved,
-                cursor: &mut cursor,
-                probe: &mut probe,
-            };
-            edit(spec, &mut ports)
-        };
-        let value = self.change(edit).await?;
-        self.cursor = Some(cursor);
-        Ok(value)
+        let cursor = self.cursor.unwrap_or(ephemeral.first());
+        Ok(HostPorts { host, sockets, ephemeral, reserved, cursor })
     }
 
     /// Whether a container has something to publish, be it in force or not.
     pub(super) fn has_ports(&self, reference: &str) -> bool {
         self.spec.container(reference).is_ok_and(|container| !container.ports.is_empty())
+    }
+}
+
+/// The host's ports at one moment.
+pub(super) struct HostPorts {
+    host: Host,
+    sockets: HostSockets,
+    ephemeral: PortRange,
+    reserved: Vec<PortRange>,
+    /// Where picking goes on.
+    pub(super) cursor: u16,
+}
+
+impl HostPorts {
+    /// Lends them to an allocation.
+    pub(super) fn lend<T>(&mut self, work: impl FnOnce(&mut PortHost<'_>) -> T) -> T {
+        let sockets = &self.sockets;
+        let mut probe = |address, range, protocol| sockets.holder(address, range, protocol);
+        work(&mut PortHost {
+            addresses: &self.host.addresses,
+            ephemeral: self.ephemeral,
+            reserved: &self.reserved,
+            cursor: &mut self.cursor,
+            probe: &mut probe,
+        })
     }
 }

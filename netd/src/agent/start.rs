@@ -1,7 +1,7 @@
 //! The start: lock, adopt what is there, drop what did not outlive the agent, provide the rest.
 
 use super::{
-    Agent, Inner, Problems, background, flows::Flows, lifecycle, names::Resolver, seconds,
+    Agent, Inner, Problems, background, flows::Flows, lifecycle, names::Resolver, reload, seconds,
 };
 use crate::config::Config;
 use crate::desired::UplinkChoice;
@@ -24,7 +24,10 @@ use crate::spec::{
 };
 use crate::store::{self, Remembered, Store};
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{Mutex, mpsc, watch},
+};
 
 impl Agent {
     /// Starts the agent in the network namespace of the calling thread. What could not be
@@ -56,7 +59,7 @@ impl Agent {
             flows: flows.clone(),
             problems: Problems {
                 lasting: damage.into_iter().chain(live.notes()?.iter().cloned()).collect(),
-                current: Vec::new(),
+                ..Problems::default()
             },
             live,
             resolver,
@@ -70,15 +73,22 @@ impl Agent {
         };
         inner.adopt(&remembered).await?;
         inner.problems.lasting.iter().for_each(|problem| tracing::error!("{problem}"));
+        // Before anybody is told that the agent is there: a signal ends who does not expect it.
+        let hangups = signal(SignalKind::hangup())
+            .map_err(|e| Error::kernel(format!("cannot watch for SIGHUP: {e}")))?;
         let agent = Arc::new(Self {
             inner: Mutex::new(inner),
             flows,
             changed: changes,
             over: watch::Sender::new(false),
             started: Instant::now(),
+            spec_dir: config.spec_dir.clone(),
             _locks: locks,
         });
+        agent.reload().await;
         tokio::spawn(background::run(agent.clone(), events, dead));
+        tokio::spawn(reload::follow(agent.clone(), hangups));
+        tokio::spawn(reload::await_namespaces(agent.clone()));
         Ok(agent)
     }
 }

@@ -6,7 +6,7 @@
 mod extract;
 
 use super::protocol::{
-    ContainerCreate, ContainerExit, ContainerPublish, ContainerStart, ContainerStop,
+    Apply, ContainerCreate, ContainerExit, ContainerPublish, ContainerStart, ContainerStop,
     ContainerUnpublish, NetworkConnect, NetworkCreate, NetworkDisconnect,
 };
 use crate::agent::Agent;
@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use extract::{Force, Input, READ_LIMIT, Reference};
+use extract::{Force, Input, READ_LIMIT, Reference, SPEC_LIMIT};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -90,6 +90,8 @@ fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/containers/{ref}/stop", post(stop))
         .route("/v1/containers/{ref}/publish", post(publish))
         .route("/v1/containers/{ref}/unpublish", post(unpublish))
+        .route("/v1/apply", post(apply))
+        .route("/v1/export", get(export))
         .route("/v1/status", get(status))
         .route("/v1/drops", get(drops))
         .route("/v1/teardown", post(teardown))
@@ -200,6 +202,14 @@ async fn remove_container(
     Force(force): Force,
 ) -> Response {
     run(async move { agent.remove_container(&of, force).await }).await
+}
+
+async fn apply(State(agent): Shared, Input(request): Input<Apply, SPEC_LIMIT>) -> Response {
+    run(async move { agent.apply(&request).await }).await
+}
+
+async fn export(State(agent): Shared) -> Response {
+    run(async move { agent.export().await }).await
 }
 
 async fn status(State(agent): Shared) -> Response {

@@ -1,5 +1,6 @@
 //! `netctl`: what people type, turned into requests to the agent, and what comes back.
 
+mod apply;
 pub mod args;
 mod containers;
 mod inspect;
@@ -35,6 +36,10 @@ pub fn run(cli: Cli) -> Result<u8> {
         Verb::Port(args) => ports::port(&client, &args),
         Verb::Publish(args) => ports::publish(&client, args),
         Verb::Unpublish(args) => ports::unpublish(&client, args),
+        Verb::Apply(args) => apply::apply(&client, &args),
+        Verb::Diff(args) => apply::diff(&client, &args),
+        Verb::Export => apply::export(&client),
+        Verb::Schema => apply::schema(),
         Verb::Status(args) => status::status(&client, &args),
         Verb::Drops(args) => status::drops(&client, &args),
         Verb::Teardown(args) => status::teardown(&client, args),

@@ -23,6 +23,11 @@ pub fn complain(error: &Error) {
     let _ = writeln!(io::stderr(), "error: {}", tame(&error.message));
 }
 
+/// Writes one line that is no failure to standard error.
+pub fn warn(text: &str) {
+    let _ = writeln!(io::stderr(), "warning: {}", tame(text));
+}
+
 /// Text that stays on its line and tells the terminal nothing, whatever it quotes.
 fn tame(text: &str) -> String {
     let tame = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };

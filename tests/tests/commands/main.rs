@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails ends the test that uses it")]
 
 mod agents;
+mod apply;
 mod attachments;
 mod containers;
 mod crowd;

@@ -19,6 +19,8 @@
 //! | `POST /v1/containers/{ref}/publish` | `ContainerPublish` | `[PortView]`, what is new |
 //! | `POST /v1/containers/{ref}/unpublish` | `ContainerUnpublish` | `{}` |
 //! | `DELETE /v1/containers/{ref}?force=true` | | `Removed` |
+//! | `POST /v1/apply` | `Apply` | `Applied` |
+//! | `GET /v1/export` | | a spec as JSON |
 //! | `GET /v1/status` | | `Status` |
 //! | `GET /v1/drops` | | `[Drop]` |
 //! | `POST /v1/teardown` | | `{}`, then the agent ends |
@@ -28,10 +30,12 @@
 //! [`ErrorBody`](crate::error::Error) as JSON: `{"code":"not_found","message":"..."}`.
 
 mod answers;
+mod apply;
 mod containers;
 mod networks;
 
 pub use crate::error::Error as ErrorBody;
 pub use answers::*;
+pub use apply::*;
 pub use containers::*;
 pub use networks::*;

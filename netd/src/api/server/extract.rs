@@ -48,13 +48,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Force {
 }
 
 /// A JSON body, whatever its content type says.
-pub(super) struct Input<T>(pub(super) T);
+pub(super) struct Input<T, const LIMIT: usize = BODY_LIMIT>(pub(super) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<T> {
+impl<T: DeserializeOwned, S: Send + Sync, const LIMIT: usize> FromRequest<S> for Input<T, LIMIT> {
     type Rejection = Response;
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
         let invalid = |why: String| failure(&Error::invalid(format!("invalid request: {why}")));
-        let body = time::timeout(READ_LIMIT, to_bytes(request.into_body(), BODY_LIMIT))
+        let body = time::timeout(READ_LIMIT, to_bytes(request.into_body(), LIMIT))
             .await
             .map_err(|_| invalid(format!("its body did not come within {READ_LIMIT:?}")))?
             .map_err(|e| invalid(format!("its body can't be read: {e}")))?;
@@ -64,5 +64,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<T> {
 
 /// Largest request in bytes.
 const BODY_LIMIT: usize = 1 << 20;
+/// Largest request in bytes that carries files: 1 MiB of text, and JSON's escapes.
+pub(super) const SPEC_LIMIT: usize = 3 << 20;
 /// How long a client may take to send a request's head, and its body.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(10);

@@ -1,9 +1,11 @@
 //! The grammar of the command line.
 
+pub mod apply;
 pub mod network;
 pub mod run;
 
 use super::listing::ListArgs;
+use apply::{ApplyArgs, DiffArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use network::NetworkVerb;
 use run::RunArgs;
@@ -54,6 +56,14 @@ pub enum Verb {
     Publish(PublishArgs),
     /// Stop publishing ports of a container, also while it runs
     Unpublish(PublishArgs),
+    /// Make networks and containers as files say, in the words of Compose
+    Apply(ApplyArgs),
+    /// Show what apply would do
+    Diff(DiffArgs),
+    /// Print what exists as a file for apply
+    Export,
+    /// Print the JSON Schema of these files
+    Schema,
     /// Show how the agent and its dataplane are
     Status(StatusArgs),
     /// Show which packets were dropped, and why

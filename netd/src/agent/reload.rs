@@ -1,0 +1,218 @@
+//! The agent's own directory of files: read at the start and on SIGHUP; and containers that were
+//! declared before their namespaces were there.
+
+use super::{
+    Agent, Inner,
+    apply::{Declaring, is_awaited, refusal},
+    networks::resolve,
+    seconds,
+};
+use crate::compose;
+use crate::config::files;
+use crate::error::{Error, ErrorCode, Result};
+use crate::spec::{declaration::Declaration, declared::Origin, name::Name};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{signal::unix::Signal, time};
+
+/// Reads the directory again at each SIGHUP.
+pub(super) async fn follow(agent: Arc<Agent>, mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        tracing::info!("told to reload; reading {}", agent.spec_dir.display());
+        agent.reload().await;
+    }
+}
+
+/// Attaches declared containers as their namespaces appear. A namespace's file is made first and
+/// becomes one later, of which no watch tells; looking is cheap.
+pub(super) async fn await_namespaces(agent: Arc<Agent>) {
+    let mut timer = time::interval(PERIOD);
+    let mut refused: BTreeMap<Name, Error> = BTreeMap::new();
+    loop {
+        timer.tick().await;
+        let mut inner = agent.inner.lock().await;
+        if *agent.over.borrow() {
+            return;
+        }
+        for (name, reference) in inner.awaited() {
+            let outcome = inner.attach(&name, &reference).await;
+            match outcome {
+                Ok(()) => {
+                    refused.remove(&name);
+                }
+                Err(error) if is_awaited(&reference, &error) => {}
+                Err(error) => {
+                    if refused.insert(name.clone(), error.clone()).as_ref() != Some(&error) {
+                        tracing::warn!("cannot attach container {name}: {error}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Agent {
+    /// Makes everything as the files of the directory say, each file wholly or not at all. What is
+    /// wrong is logged, and shown as a problem until the next reload.
+    pub async fn reload(&self) {
+        let mut inner = self.inner.lock().await;
+        if *self.over.borrow() {
+            return;
+        }
+        let problems = match files::in_directory(&self.spec_dir) {
+            Ok(found) => inner.reload(found).await,
+            Err(error) => vec![error.to_string()],
+        };
+        for problem in &problems {
+            tracing::error!("{problem}");
+        }
+        inner.problems.declared = problems;
+    }
+}
+
+/// A file of the directory that could be read.
+struct Read {
+    origin: Origin,
+    names: [String; 1],
+    declaration: Declaration,
+}
+
+impl Inner {
+    async fn reload(&mut self, found: Vec<files::SpecFile>) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut read = Vec::new();
+        let mut there = BTreeSet::new();
+        for file in found {
+            there.insert(file.path.clone());
+            match file.text.and_then(|text| declaration(&file.path, &text)) {
+                Ok(declaration) => read.push(Read {
+                    origin: Origin::File(file.path.clone()),
+                    names: [file.path],
+                    declaration,
+                }),
+                Err(error) => problems.extend(lines(&error)),
+            }
+        }
+        if let Err(error) = self.follow_moves(&read).await {
+            problems.extend(lines(&error));
+        }
+        for origin in self.spec.declared.origins() {
+            let Origin::File(file) = &origin else { continue };
+            if !there.contains(file) {
+                let (declaration, names) = (Declaration::default(), [file.clone()]);
+                let result = self.apply_file(&Read { origin, names, declaration }).await;
+                problems.extend(result.err().iter().flat_map(lines));
+            }
+        }
+        // Twice: a file may need a network of one behind it.
+        let mut again = Vec::new();
+        for file in &read {
+            if self.apply_file(file).await.is_err() {
+                again.push(file);
+            }
+        }
+        for file in again {
+            problems.extend(self.apply_file(file).await.err().iter().flat_map(lines));
+        }
+        problems
+    }
+
+    async fn apply_file(&mut self, file: &Read) -> Result<()> {
+        let declaring = Declaring {
+            declaration: &file.declaration,
+            files: &file.names,
+            origin: &file.origin,
+            prune: true,
+            dry_run: false,
+        };
+        let applied = self.apply(&declaring).await?;
+        for change in &applied.changes {
+            tracing::info!("{}: {change}", file.names[0]);
+        }
+        Ok(())
+    }
+
+    /// What stands in another file than before keeps what it has.
+    async fn follow_moves(&mut self, files: &[Read]) -> Result<()> {
+        let mut services: BTreeMap<&Name, Vec<&Origin>> = BTreeMap::new();
+        let mut networks: BTreeMap<&Name, Vec<&Origin>> = BTreeMap::new();
+        for file in files {
+            for service in &file.declaration.services {
+                services.entry(&service.name).or_default().push(&file.origin);
+            }
+            for network in file.declaration.networks.iter().filter(|n| !n.external) {
+                networks.entry(&network.name).or_default().push(&file.origin);
+            }
+        }
+        let mut declared = self.spec.declared.clone();
+        for (name, service) in &mut declared.services {
+            moved(&mut service.origin, services.get(name));
+        }
+        for (name, origin) in &mut declared.networks {
+            moved(origin, networks.get(name));
+        }
+        if declared == self.spec.declared {
+            return Ok(());
+        }
+        self.record(|spec| {
+            spec.declared = declared;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Declared containers in namespaces with a path that are not attached.
+    fn awaited(&self) -> Vec<(Name, String)> {
+        let services = self.spec.declared.services.iter();
+        let awaited = services.filter_map(|(name, service)| {
+            let namespace =
+                service.wanted.namespace.as_ref().filter(|n| n.starts_with("netns:"))?;
+            let there = self.spec.containers.values().any(|c| c.name == name.as_str());
+            (!there).then(|| (name.clone(), namespace.clone()))
+        });
+        awaited.collect()
+    }
+
+    async fn attach(&mut self, name: &Name, reference: &str) -> Result<()> {
+        let Some((foreign, namespace)) = resolve(reference)? else { return Ok(()) };
+        self.live.join(namespace).await?;
+        let attached = self.change(|spec| spec.attach_declared(name, &foreign, seconds())).await;
+        // A namespace that was opened for nothing.
+        self.release();
+        attached?;
+        tracing::info!("container {name} is attached in {}", foreign.name());
+        Ok(())
+    }
+}
+
+/// Something that the file of its origin does not declare any more belongs to the one that does.
+fn moved(origin: &mut Origin, declaring: Option<&Vec<&Origin>>) {
+    let Some(declaring) = declaring.filter(|_| matches!(origin, Origin::File(_))) else { return };
+    if let (false, Some(first)) = (declaring.contains(&&*origin), declaring.first()) {
+        *origin = (*first).clone();
+    }
+}
+
+/// Variables have no value here: nobody's environment is the right one.
+fn declaration(path: &str, text: &str) -> Result<Declaration> {
+    let reading = compose::read(&[text], &|_| None);
+    if !reading.unset.is_empty() {
+        let unset: Vec<_> = reading.unset.iter().map(String::as_str).collect();
+        tracing::warn!("{path}: {} without a value count as empty", unset.join(", "));
+    }
+    match reading.faults.is_empty() {
+        true => Ok(reading.declaration),
+        false => Err(refusal(ErrorCode::Invalid, &reading.faults, &[path.to_owned()])),
+    }
+}
+
+fn lines(error: &Error) -> impl Iterator<Item = String> {
+    let lines: Vec<String> = error.message.lines().map(str::to_owned).collect();
+    lines.into_iter()
+}
+
+/// How soon a namespace that appears is noticed.
+const PERIOD: Duration = Duration::from_millis(500);
