@@ -13,8 +13,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-mod names;
 pub mod files;
+mod names;
 mod timeouts;
 
 pub use names::HostNames;

@@ -4,11 +4,10 @@
 use crate::dns::protocol::{Client, ClientId, Endpoint, Names, Zone};
 use crate::spec::{
     Spec,
-    container::{self, Container, Mode, Source, Status},
-    name::Name,
+    container::{Container, Mode, Status},
     network::{Driver, Network, has_names},
 };
-use std::{collections::BTreeMap, net::IpAddr, path::Path};
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// The names of every network that has some, and every container that may ask for them; with
 /// `host`, processes of the host may ask as well where anybody does.
@@ -27,42 +26,11 @@ pub fn names(spec: &Spec, host: bool) -> Names {
 fn zone(spec: &Spec, network: &Network) -> Zone {
     let running = spec.endpoints_on(&network.id).filter(|(c, _)| namespace(c).is_some());
     let endpoints = running.map(|(container, endpoint)| Endpoint {
-        names: names_of(container, endpoint),
+        names: container.dns_names(endpoint),
         ipv4: endpoint.ipv4,
         ipv6: endpoint.ipv6,
     });
     Zone { name: network.name.to_string(), endpoints: endpoints.collect() }
-}
-
-/// Name, aliases, 12-character identity, hostname: each once, whatever its case.
-fn names_of(container: &Container, endpoint: &container::Endpoint) -> Vec<String> {
-    let id = container.id.short();
-    let aliases = endpoint.aliases.iter().map(Name::as_str);
-    let all = [host_name(container)].into_iter().chain(aliases).chain([id, &container.hostname]);
-    let mut names: Vec<String> = Vec::new();
-    for name in all.filter(|name| !name.is_empty()) {
-        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            names.push(name.to_owned());
-        }
-    }
-    names
-}
-
-/// What a container is called by others: its name; the last part of its namespace's path, or its
-/// identity, where its name is a reference to a namespace.
-fn host_name(container: &Container) -> &str {
-    let name = match &container.source {
-        Source::Run => Some(container.name.as_str()),
-        Source::Path(path) => last_part(path),
-        Source::Pid => None,
-    };
-    name.unwrap_or(container.id.short())
-}
-
-/// The last part of a path, where it can be a name.
-fn last_part(path: &Path) -> Option<&str> {
-    let part = path.file_name()?.to_str()?;
-    part.parse::<Name>().is_ok().then_some(part)
 }
 
 /// A running container that has names, by its namespace.
@@ -101,8 +69,9 @@ fn links(spec: &Spec, container: &Container, networks: &[&Network]) -> BTreeMap<
     endpoints
         .flat_map(|endpoint| &endpoint.links)
         .map(|link| {
-            let target = spec.container(&link.container).map(host_name);
-            (link.alias.to_string(), target.unwrap_or(&link.container).to_owned())
+            let target = spec.container(&link.container).ok();
+            let name = target.and_then(Container::host_name).unwrap_or(&link.container);
+            (link.alias.to_string(), name.to_owned())
         })
         .collect()
 }

@@ -66,7 +66,7 @@ impl Agent {
             uplinks: choice(config),
             seed: remembered.seed.unwrap_or_else(rand::random),
             cursor: None,
-            resolv_conf: "/etc/resolv.conf".into(),
+            resolv_conf: config.resolv_conf.clone(),
             watches: BTreeMap::new(),
             changed,
             deaths,

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::desired::samples::{attach, container, id, ip, network, spec};
-use crate::spec::container::Link;
+use crate::spec::container::{self, Link, Source};
+use crate::spec::name::Name;
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()
