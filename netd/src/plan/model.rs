@@ -62,11 +62,7 @@ impl Model {
                 assert!(!std::mem::replace(&mut veth.up, true), "{name} was up");
             }
             Step::SetGateways(netns, gateways) => self.set_gateways(*netns, *gateways),
-            Step::PutResolver(netns) => {
-                let wanted = kernel.veths.values().any(|veth| veth.netns == *netns);
-                assert!(wanted, "namespace {} has no network to be named on", netns.0);
-                assert!(kernel.resolvers.insert(*netns), "nothing to do");
-            }
+            Step::PutResolver(netns) => self.put_resolver(*netns),
             Step::DeleteResolver(netns) => assert!(kernel.resolvers.remove(netns)),
             Step::PutLocal(address) => assert!(kernel.locals.insert(*address)),
             Step::PutUplink(name, entry) => {
@@ -79,6 +75,12 @@ impl Model {
             | Step::StartPolling(..) => self.apply_express(step),
             Step::PutPublished(key, entry) => self.put_published(*key, entry.clone()),
         }
+    }
+
+    fn put_resolver(&mut self, netns: Netns) {
+        let wanted = self.0.veths.values().any(|veth| veth.netns == netns);
+        assert!(wanted, "namespace {} has no network to be named on", netns.0);
+        assert!(self.0.resolvers.insert(netns), "nothing to do");
     }
 
     fn apply_express(&mut self, step: &Step) {
