@@ -16,6 +16,7 @@ pub mod error;
 pub mod etc;
 pub mod ipam;
 pub mod kernel;
+pub mod logging;
 pub mod names;
 pub mod plan;
 pub mod spec;

@@ -3,16 +3,16 @@
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use listenfd::ListenFd;
-use netd::dns::{
-    confine::{Identity, confine},
-    server::{Server, control},
+use netd::{
+    dns::{
+        confine::{Identity, confine},
+        server::{Server, control},
+    },
+    logging,
 };
 use nix::unistd::geteuid;
-use std::{
-    io::IsTerminal as _, os::unix::net::UnixListener, path::PathBuf, process::ExitCode, thread,
-};
+use std::{os::unix::net::UnixListener, path::PathBuf, process::ExitCode, thread};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Answers containers' questions for names, as the agent says. It is started by netd or by systemd,
 /// with a listening unix socket as its first descriptor beyond the usual three (LISTEN_FDS=1).
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn start(options: Options) -> Result<()> {
-    log(&options.log_level)?;
+    logging::start(&options.log_level)?;
     let listener = ListenFd::from_env()
         .take_unix_listener(0)
         .context("descriptor 3 is no listening unix socket")?;
@@ -78,21 +78,6 @@ async fn run(options: Options, listener: UnixListener, owner: nix::unistd::Uid) 
         _ = interrupt.recv() => tracing::info!("interrupted"),
         done = end => done.context("the agent's thread failed")?.context("no agent can come")?,
     }
-    Ok(())
-}
-
-/// A bare level is netd's own. Nobody may read the output any more: that is no reason to fail.
-fn log(level: &str) -> Result<()> {
-    let own = format!("warn,netd={level}");
-    let filter = EnvFilter::try_new(if level.contains('=') { level } else { &own })
-        .with_context(|| format!("invalid log level {level:?}"))?;
-    let terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(terminal)
-        .log_internal_errors(false)
-        .init();
     Ok(())
 }
 

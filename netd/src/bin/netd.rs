@@ -6,12 +6,11 @@ use netd::{
     config::{Args, Config},
     error::{Error, Result},
     kernel::socket::Socket,
-    usage,
+    logging, usage,
 };
 use sd_notify::NotifyState;
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     match start(usage::parse()) {
@@ -25,7 +24,7 @@ fn main() -> ExitCode {
 
 fn start(args: Args) -> Result<()> {
     let config = Config::load(args, |path| std::fs::read_to_string(path))?;
-    log(&config.log_level)?;
+    logging::start(&config.log_level)?;
     config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -33,20 +32,6 @@ fn start(args: Args) -> Result<()> {
         .build()
         .map_err(|e| Error::kernel(format!("cannot start threads: {e}")))?;
     runtime.block_on(run(&config))
-}
-
-/// A bare level is netd's own; of its libraries only warnings are of interest then.
-fn log(level: &str) -> Result<()> {
-    let own = format!("warn,netd={level}");
-    let filter = EnvFilter::try_new(if level.contains('=') { level } else { &own })
-        .map_err(|e| Error::invalid(format!("invalid log level {level:?}: {e}")))?;
-    let terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(terminal)
-        .init();
-    Ok(())
 }
 
 async fn run(config: &Config) -> Result<()> {

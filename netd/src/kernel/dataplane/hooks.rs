@@ -143,7 +143,8 @@ fn attach_uplink(
 fn replace_uplink(program: &mut SchedClassifier, pin: &Path) -> bool {
     let Ok(pinned) = PinnedLink::from_pin(pin) else { return false };
     let Ok(link) = SchedClassifierLink::try_from(FdLink::from(pinned)) else { return false };
-    program.attach_to_link(link).is_ok()
+    // Its pin keeps the link; a descriptor of it would keep it beyond that.
+    program.attach_to_link(link).is_ok_and(|id| program.take_link(id).is_ok())
 }
 
 pub(super) fn remove_pin(pin: &Path) -> Result<()> {
