@@ -16,9 +16,13 @@ pub struct Sent {
 }
 
 /// One more error may be sent at `now`, where `limit` are allowed in a second, 0 for any number; it
-/// is counted then (RFC 1812 4.3.2.8, RFC 4443 2.4 f).
+/// is counted then (RFC 1812 4.3.2.8, RFC 4443 2.4 f). What path MTU discovery needs always may, as
+/// with Linux: or a flood of other errors would stop everybody's large transfers.
 #[inline(always)]
-pub fn may_send(sent: &mut Sent, limit: u32, now: u64) -> bool {
+pub fn may_send(error: IcmpError, sent: &mut Sent, limit: u32, now: u64) -> bool {
+    if matches!(error, IcmpError::TooBig(_)) {
+        return true;
+    }
     if now.saturating_sub(sent.since) >= SECOND {
         *sent = Sent { since: now, count: 0 };
     }
@@ -183,10 +187,12 @@ mod tests {
     #[test]
     fn rfc1812_4_3_2_8_errors_are_limited_by_the_second() {
         let mut sent = Sent::default();
-        let times =
-            |sent: &mut Sent, limit, now| (0..9).filter(|_| may_send(sent, limit, now)).count();
+        let times = |sent: &mut Sent, limit, now| {
+            (0..9).filter(|_| may_send(IcmpError::TimeExceeded, sent, limit, now)).count()
+        };
         assert_eq!(times(&mut sent, 4, 5 * SECOND), 4);
         assert_eq!(times(&mut sent, 4, 6 * SECOND - 1), 0);
+        assert!(may_send(IcmpError::TooBig(1280), &mut sent, 4, 6 * SECOND - 1));
         assert_eq!(times(&mut sent, 4, 6 * SECOND), 4);
         assert_eq!(times(&mut sent, 0, 6 * SECOND), 9);
     }

@@ -151,13 +151,14 @@ fn is_own_subnet<T: Tables>(tables: &T, sender: &Sender, headers: &Headers) -> b
 }
 
 /// What the kernel is about to send into a container by the veth `ifindex`. `ingress` is the device
-/// that the packet entered the host by, 0 where the host made it.
+/// that the packet entered the host by, 0 where the host made it. The headers, which were empty, are
+/// read only where they decide.
 #[inline(always)]
 pub fn to_container<P: Packet + ?Sized, T: Tables>(
     packet: &P,
     tables: &T,
-    ifindex: u32,
-    ingress: u32,
+    (ifindex, ingress): (u32, u32),
+    headers: &mut Headers,
 ) -> Ruling {
     let Some(device) = tables.device(ifindex) else {
         return Ruling::Drop(DropReason::UnknownDevice);
@@ -182,8 +183,8 @@ pub fn to_container<P: Packet + ?Sized, T: Tables>(
     if eth.ether_type == ETH_ARP {
         return Ruling::Pass;
     }
-    match parse::parse(packet, eth.ether_type, EthHdr::LEN) {
-        Ok(parsed) if policy::is_neighbour_discovery(&parsed) => Ruling::Pass,
+    match parse::parse_into(packet, eth.ether_type, EthHdr::LEN, &mut headers.parsed) {
+        None if policy::is_neighbour_discovery(&headers.parsed) => Ruling::Pass,
         _ => Ruling::Drop(DropReason::IccOff),
     }
 }

@@ -23,7 +23,7 @@ use ctx::Skb;
 use maps::{Maps, Scratch};
 use netd_common::{
     answer,
-    parse::Headers,
+    parse::{Headers, Parsed},
     pipeline,
     verdict::{Answer, Back, Delivery, DropReason, Path, Ruling},
 };
@@ -60,7 +60,10 @@ fn neighbour(ctx: &TcContext, delivery: &Delivery) -> i32 {
 #[classifier]
 pub fn container_in(ctx: TcContext) -> i32 {
     let skb = Skb::new(&ctx);
-    let ruling = pipeline::to_container(&skb, &Maps::new(), skb.ifindex(), skb.ingress());
+    let Some(Scratch { headers, .. }) = maps::scratch() else { return TC_ACT_SHOT };
+    headers.parsed = Parsed::EMPTY;
+    let devices = (skb.ifindex(), skb.ingress());
+    let ruling = pipeline::to_container(&skb, &Maps::new(), devices, headers);
     settle(skb.ifindex(), ruling)
 }
 
@@ -178,7 +181,7 @@ const fn edited(failed: u32) -> Option<()> {
 #[inline(always)]
 fn reply(skb: &mut Skb, answer: &Answer) -> Option<i32> {
     maps::count_drop(answer.reason, skb.ifindex());
-    if !maps::may_reply() {
+    if !maps::may_reply(answer.error) {
         return Some(TC_ACT_SHOT);
     }
     maps::count(Path::Reply);

@@ -112,7 +112,9 @@ fn decide(
                 None => pipeline::to_host(world, &sender, headers, orders),
             })
         }
-        Hook::ContainerIn(..) => Err(pipeline::to_container(packet, world, ifindex, ingress)),
+        Hook::ContainerIn(..) => {
+            Err(pipeline::to_container(packet, world, (ifindex, ingress), headers))
+        }
         Hook::UplinkIn => {
             let foreign = is_foreign(packet);
             pipeline::inspect_arriving(packet, world, ifindex, ether_type, foreign, headers)?;

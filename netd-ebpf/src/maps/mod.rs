@@ -28,7 +28,7 @@ use netd_common::{
     parse::Headers,
     pipeline::Sender,
     tables::Tables as _,
-    verdict::{DropReason, Orders, Path, Ruling},
+    verdict::{DropReason, IcmpError, Orders, Path, Ruling},
 };
 
 /// Looks a value up. The agent or another processor may be writing it at that moment, which
@@ -183,13 +183,13 @@ pub(crate) fn count(path: Path) {
     }
 }
 
-/// This processor may send one more ICMP error.
+/// This processor may send one more ICMP error of this kind.
 #[inline(always)]
-pub(crate) fn may_reply() -> bool {
+pub(crate) fn may_reply(error: IcmpError) -> bool {
     let Some(sent) = REPLIES.get_ptr_mut(0) else { return false };
     let limit = CONFIG.get(0).map_or(0, |config| config.timeouts.replies);
     // SAFETY: the map holds a `Sent` there, and no other processor has this copy of it.
-    answer::may_send(unsafe { &mut *sent }, limit, Maps::new().now())
+    answer::may_send(error, unsafe { &mut *sent }, limit, Maps::new().now())
 }
 
 /// Counts a drop, on this processor.

@@ -17,12 +17,15 @@ use netd_common::{
 pub(crate) struct Walk {
     /// When it began: nanoseconds of the coarse monotonic clock.
     begun: u64,
+    /// How many flows it saw.
+    seen: u64,
     /// How many dead ones it found.
     found: u64,
 }
 
 /// See [`Tables::reclaim`](netd_common::tables::Tables::reclaim). A walk takes milliseconds, so there
-/// is one a second at most; it ends with the first [`ENOUGH`] dead flows. Says how many it found.
+/// is one a second at most, and none for ten after one that found nothing; it ends with the first
+/// [`ENOUGH`] dead flows, or after [`MOST`]. Says how many it found.
 // SAFETY: no other symbol of the object has the name.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -32,10 +35,12 @@ pub extern "C" fn reclaim() -> u32 {
     // SAFETY: the map holds a `Walk` there; processors that read it at once all walk, and count
     // together.
     unsafe {
-        if now.saturating_sub((*walk).begun) < PAUSE {
+        let pause = if (*walk).found == 0 { FRUITLESS_PAUSE } else { PAUSE };
+        if now.saturating_sub((*walk).begun) < pause {
             return 0;
         }
         (*walk).begun = now;
+        (*walk).seen = 0;
         (*walk).found = 0;
     }
     let (map, each): (*const _, Callback) = (&raw const FLOWS, bury);
@@ -60,15 +65,20 @@ unsafe extern "C" fn bury(
     let Some(walk) = RECLAIMED.get_ptr_mut(0) else { return 1 };
     // SAFETY: the kernel hands over an entry of the map; the other map holds a `Walk`.
     let (key, flow, walk) = unsafe { (&*key, &*flow, &mut *walk) };
+    walk.seen += 1;
     if nat::is_dead(&tables, flow, key) {
         let network = flow.network;
         nat::forget(&mut tables, key, network);
         walk.found += 1;
     }
-    (walk.found >= ENOUGH).into()
+    (walk.found >= ENOUGH || walk.seen >= MOST).into()
 }
 
 /// Dead flows that make one walk worthwhile.
 const ENOUGH: u64 = 1_024;
+/// Flows that one walk may look at: some ten milliseconds.
+const MOST: u64 = 262_144;
+/// Nanoseconds after a walk that found nothing: every flow lives.
+const FRUITLESS_PAUSE: u64 = 10_000_000_000;
 /// Nanoseconds between two walks.
 const PAUSE: u64 = 1_000_000_000;
