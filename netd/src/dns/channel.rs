@@ -3,7 +3,7 @@
 use super::protocol::{Answer, LONGEST, Message, VERSION};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -115,15 +115,17 @@ impl Incoming {
     /// Takes what there is on the socket, without waiting; false at its end.
     ///
     /// # Errors
-    /// Where the socket fails, or more descriptors come than anybody sends.
+    /// Where the socket fails, more descriptors come than anybody sends, or this process may not
+    /// have so many (`RLIMIT_NOFILE`). After that nobody knows which descriptor is whose: the
+    /// connection is to end.
     pub fn read(&mut self, socket: &UnixStream) -> io::Result<bool> {
         let mut part = [0; 1 << 16];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
         let mut beside = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(&mut part)];
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-        let length = match recvmsg(socket, &mut parts, &mut beside, flags) {
-            Ok(received) => received.bytes,
+        let received = match recvmsg(socket, &mut parts, &mut beside, flags) {
+            Ok(received) => received,
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return Ok(true),
             Err(error) => return Err(error.into()),
         };
@@ -132,11 +134,15 @@ impl Incoming {
                 self.descriptors.extend(descriptors);
             }
         }
+        if received.flags.contains(ReturnFlags::CTRUNC) {
+            self.descriptors.clear();
+            return Err(broken("sent more descriptors than this process may have open"));
+        }
         if self.descriptors.len() > 2 * MOST_DESCRIPTORS {
             return Err(broken("sent descriptors that no message names"));
         }
-        self.bytes.extend_from_slice(part.get(..length).unwrap_or_default());
-        Ok(length > 0)
+        self.bytes.extend_from_slice(part.get(..received.bytes).unwrap_or_default());
+        Ok(received.bytes > 0)
     }
 
     /// The next complete message.
@@ -160,9 +166,16 @@ impl Incoming {
         Ok(Some(message))
     }
 
-    /// The `count` descriptors that came first; none of them where fewer came.
+    /// The `count` descriptors of the message that was taken just now. None where fewer came, or
+    /// more and no message behind it could name them: then all are closed, and the connection is to
+    /// end, so that nobody's sockets are taken for another's.
     pub fn descriptors(&mut self, count: usize) -> Option<Vec<OwnedFd>> {
-        (self.descriptors.len() >= count).then(|| self.descriptors.drain(..count).collect())
+        let came = self.descriptors.len();
+        if came < count || (came > count && self.bytes.is_empty()) {
+            self.descriptors.clear();
+            return None;
+        }
+        Some(self.descriptors.drain(..count).collect())
     }
 }
 
@@ -311,15 +324,17 @@ mod tests {
     }
 
     #[test]
-    fn fewer_descriptors_than_named_are_none() {
-        let (here, there) = UnixStream::pair().unwrap();
-        let message = Message::Serve { client: ClientId(1), datagrams: 9, streams: 9 };
-        let end = Instant::now() + ANSWER_TIME;
-        send(&here, &message, &[there.as_fd()], end).unwrap();
-        let mut incoming = Incoming::default();
-        incoming.read(&there).unwrap();
-        assert_eq!(incoming.message::<Message>().unwrap(), Some(message.clone()));
-        assert!(incoming.descriptors(message.descriptors()).is_none());
-        assert!(incoming.descriptors(1).is_some());
+    fn other_descriptors_than_named_are_none_and_are_not_left_for_the_next_message() {
+        let serve = |asking| Message::Serve { client: ClientId(1), datagrams: asking, streams: 0 };
+        for (message, sent) in [(serve(9), 1), (serve(0), 1), (serve(0), 3), (Message::Quit, 1)] {
+            let (here, there) = UnixStream::pair().unwrap();
+            let end = Instant::now() + ANSWER_TIME;
+            send(&here, &message, &vec![there.as_fd(); sent], end).unwrap();
+            let mut incoming = Incoming::default();
+            incoming.read(&there).unwrap();
+            assert_eq!(incoming.message::<Message>().unwrap().as_ref(), Some(&message));
+            assert!(incoming.descriptors(message.descriptors()).is_none(), "{message:?} {sent}");
+            assert!(incoming.descriptors.is_empty(), "{message:?} {sent}");
+        }
     }
 }

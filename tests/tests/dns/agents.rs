@@ -83,7 +83,7 @@ fn wrong_descriptors_are_refused_in_words() {
         (vec![fds[0], fds[3], fds[2], fds[3]], "does not listen"),
         (vec![fds[0], fds[1], fds[2], file.as_fd()], "no socket"),
     ] {
-        // What came too few or too many goes with the connection.
+        // The wrong number of descriptors ends a connection.
         site.channel = Channel::connect(&site.path("dns.sock")).unwrap();
         match site.channel.ask(&serve, &wrong).unwrap() {
             Answer::Refused(said) => assert!(said.contains(why), "{said}"),

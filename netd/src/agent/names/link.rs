@@ -117,8 +117,12 @@ impl Link {
         }
     }
 
-    /// Ends it by force, and waits for that.
+    /// Ends one that is silent by force, and waits for that. One that hung up has ended, or does
+    /// not want this connection: another one can be had.
     pub(super) fn kill(&self) {
+        if hung_up(&self.watch, PollTimeout::ZERO) {
+            return;
+        }
         let Some(process) = self.process else { return };
         match process.kill() {
             Ok(()) => drop(hung_up(&self.watch, PollTimeout::from(GOODBYE))),

@@ -106,12 +106,16 @@ impl Agent {
         let more = self.incoming.read(&self.socket)?;
         while let Some(message) = self.incoming.message::<Message>()? {
             let descriptors = self.incoming.descriptors(message.descriptors());
+            let whole = descriptors.is_some();
             let quit = message == Message::Quit;
             let answer = server.obey(message, descriptors);
             send(&self.socket, &answer, &[], Instant::now() + ANSWER_TIME)?;
             if quit {
                 server.quit.notify_one();
                 return Ok(State::Quit);
+            }
+            if !whole {
+                return Err(io::Error::other("its descriptors are not those that it names"));
             }
         }
         Ok(if more { State::Here } else { State::Gone })
@@ -148,7 +152,7 @@ impl Server {
         datagrams: usize,
     ) -> Answer {
         let Some(descriptors) = descriptors else {
-            return Answer::Refused("fewer descriptors came than the message names".into());
+            return Answer::Refused("more or fewer descriptors came than the message names".into());
         };
         match Client::new(client, descriptors, datagrams, &self.questions) {
             Ok(client) => {
