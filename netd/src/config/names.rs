@@ -18,14 +18,17 @@ impl HostNames {
     /// Reads `auto`, `off` or an address; none is `auto`.
     ///
     /// # Errors
-    /// `Invalid` for anything else.
+    /// `Invalid` for anything else, as for an address that others than this host could ask at.
     pub fn parse(word: Option<&str>) -> Result<Self> {
         match word {
             None | Some("auto") => Ok(Self::WhereFree(USUAL)),
             Some("off") => Ok(Self::Off),
-            Some(word) => word.parse().map(Self::At).map_err(|_| {
-                Error::invalid(format!("host-names {word:?}: use auto, off, or an IPv4 address"))
-            }),
+            Some(word) => match word.parse::<Ipv4Addr>() {
+                Ok(address) if address.is_loopback() => Ok(Self::At(address)),
+                _ => Err(Error::invalid(format!(
+                    "host-names {word:?}: use auto, off, or an IPv4 address of 127.0.0.0/8"
+                ))),
+            },
         }
     }
 }
@@ -44,7 +47,7 @@ mod tests {
         assert_eq!(parse("auto"), Ok(HostNames::WhereFree(USUAL)));
         assert_eq!(parse("off"), Ok(HostNames::Off));
         assert_eq!(parse("127.0.0.53"), Ok(HostNames::At(Ipv4Addr::new(127, 0, 0, 53))));
-        for bad in ["", "on", "::1", "127.0.0.11:53"] {
+        for bad in ["", "on", "::1", "127.0.0.11:53", "0.0.0.0", "192.0.2.1", "126.0.0.1"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
