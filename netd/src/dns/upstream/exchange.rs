@@ -1,7 +1,7 @@
 //! One question to one server: over UDP, and over TCP where the answer did not fit.
 
 use super::{Kept, Sockets};
-use crate::dns::message::{HEADER, foreign};
+use crate::dns::message::{HEADER, flag, foreign};
 use std::{io, net::SocketAddr};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -15,17 +15,18 @@ pub(super) async fn ask(
 ) -> io::Result<Kept> {
     let (packet, id) = with_id(packet);
     let asked = packet.get(HEADER..HEADER + question).unwrap_or_default();
-    let kept = by_datagram(sockets, server, &packet, id, asked).await?;
-    if !kept.facts.truncated {
-        return Ok(kept);
+    let answer = by_datagram(sockets, server, &packet, id, asked).await?;
+    if !is_truncated(&answer) {
+        return keep(&answer, asked);
     }
+    // What is in it is of no use, and its last record may be cut (RFC 2181 9).
     // Once: what is truncated over TCP as well is passed on as it is.
     let (packet, id) = with_id(&packet);
     match by_stream(sockets, server, &packet, id, asked).await {
         Ok(whole) => Ok(whole),
         Err(error) => {
             tracing::debug!("{server} truncates, and over TCP: {error}");
-            Ok(kept)
+            keep(&answer, asked)
         }
     }
 }
@@ -36,7 +37,7 @@ async fn by_datagram(
     packet: &[u8],
     id: u16,
     asked: &[u8],
-) -> io::Result<Kept> {
+) -> io::Result<Vec<u8>> {
     let (socket, _loan) = sockets.datagram(server).await?;
     socket.send(packet).await?;
     let mut room = [0; LARGEST];
@@ -45,7 +46,7 @@ async fn by_datagram(
         let answer = room.get(..length).unwrap_or_default();
         // What came before the socket had its peer may be from anybody.
         if same(from, server) && foreign::answers(answer, id, asked) {
-            return keep(answer, asked);
+            return Ok(answer.to_vec());
         }
     }
 }
@@ -71,9 +72,15 @@ async fn by_stream(
 
 fn keep(answer: &[u8], asked: &[u8]) -> io::Result<Kept> {
     let facts = foreign::examine(answer, asked.len())
-        .ok_or_else(|| io::Error::other("a malformed answer"))?;
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a malformed answer"))?;
     let packet = answer.get(..facts.length).unwrap_or_default().into();
     Ok(Kept { packet, facts })
+}
+
+/// Whether an answer says that it is not whole.
+fn is_truncated(answer: &[u8]) -> bool {
+    let [flags, _] = flag::TRUNCATED.to_be_bytes();
+    answer.get(2).is_some_and(|byte| byte & flags != 0)
 }
 
 /// The packet with an identity that nobody can guess.
@@ -92,3 +99,6 @@ fn same(from: SocketAddr, server: SocketAddr) -> bool {
 
 /// A datagram's bytes that are read; netd-dns says that it takes fewer.
 const LARGEST: usize = 4096;
+
+#[cfg(test)]
+mod tests;
