@@ -25,14 +25,35 @@ fn the_next_resolver_is_asked_where_one_fails_or_is_silent() {
     let first = Upstream::new(&site.host, "127.0.0.1", servfail);
     let second = Upstream::new(&site.host, "127.0.0.2", |_| Vec::new());
     let third = Upstream::new(&site.host, "127.0.0.3", |question| is(question, 3));
-    let (client, start) = (site.client(), Instant::now());
-    assert_eq!(texts(&client.ask("a.com.")), ["9.9.9.3"]);
+    let askers: Vec<_> = (0..3).map(|_| site.client()).collect();
+    let start = Instant::now();
+    for (asker, name) in askers.iter().zip(["a.com.", "b.com.", "c.com."]) {
+        asker.send(name, RecordType::A);
+    }
+    assert!(askers.iter().all(|asker| texts(&asker.hear()) == ["9.9.9.3"]));
     let took = start.elapsed();
     assert!((2_000..3_500).contains(&took.as_millis()), "{took:?} with one that is silent");
-    assert_eq!([first.heard().len(), second.heard().len(), third.heard().len()], [1, 1, 1]);
+    assert_eq!([first.heard().len(), second.heard().len(), third.heard().len()], [3, 3, 3]);
     let start = Instant::now();
-    assert_eq!(texts(&client.ask("b.com.")), ["9.9.9.3"]);
+    assert_eq!(texts(&askers[0].ask("d.com.")), ["9.9.9.3"]);
     assert!(start.elapsed() < Duration::from_secs(1), "the silent one is asked last for a while");
+}
+
+#[test]
+fn a_name_that_nobody_finds_out_about_slows_no_other() {
+    if !is_root() {
+        return;
+    }
+    let site = Site::new(&["127.0.0.1", "127.0.0.2"]);
+    let but_slow = |question: &[u8]| match question[12] {
+        4 => Vec::new(),
+        _ => is(question, 1),
+    };
+    let _first = Upstream::new(&site.host, "127.0.0.1", but_slow);
+    let second = Upstream::new(&site.host, "127.0.0.2", |question| is(question, 2));
+    assert_eq!(texts(&site.client().ask("slow.com.")), ["9.9.9.2"]);
+    assert_eq!(texts(&site.client().ask("a.com.")), ["9.9.9.1"], "the first is still the first");
+    assert_eq!(second.heard().len(), 1);
 }
 
 #[test]

@@ -1,31 +1,36 @@
 //! Asking others: whom, in which order, for how long; one question for all who ask the same.
 
 mod exchange;
+mod health;
 mod sockets;
 
 pub(crate) use sockets::{Pool, Sockets};
 
 use super::{
     cache::{Cache, Kept, Key},
-    limits::{KEPT, KEPT_BYTES, LONGEST_QUESTION, PATIENCE, SULK},
+    limits::{KEPT, KEPT_BYTES, LONGEST_QUESTION, PATIENCE},
     message::{Query, code},
     protocol::ClientId,
 };
+use health::Health;
 use std::{
     collections::BTreeMap,
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{error::Elapsed, timeout},
+};
 
 /// What is known from others, and who is being asked.
 #[derive(Debug)]
 pub(crate) struct Resolver {
     cache: Mutex<Cache>,
     asking: Mutex<BTreeMap<Key, watch::Receiver<Outcome>>>,
-    /// Servers that were silent, by where they were asked from.
-    silent: Mutex<BTreeMap<(ClientId, SocketAddr), Instant>>,
+    health: Mutex<Health>,
 }
 
 /// Of a question: nothing yet, or what it came to; none where nobody answered.
@@ -36,7 +41,7 @@ impl Resolver {
         Self {
             cache: Mutex::new(Cache::new(KEPT, KEPT_BYTES)),
             asking: Mutex::default(),
-            silent: Mutex::default(),
+            health: Mutex::default(),
         }
     }
 
@@ -48,7 +53,7 @@ impl Resolver {
     /// Forgets what a container's own resolvers said and how they were.
     pub(crate) fn forget(&self, place: ClientId) {
         lock(&self.cache).forget(place);
-        lock(&self.silent).retain(|(from, _), _| *from != place);
+        lock(&self.health).forget(place);
     }
 
     /// Asks, or waits with those who asked the same before. None where nobody answers.
@@ -124,20 +129,13 @@ impl Asked {
             let (mut failed, mut silent) = (None, Vec::new());
             for server in servers {
                 let exchange = exchange::ask(&self.sockets, server, &self.question, question);
-                match timeout(patience, exchange).await {
-                    Ok(Ok(kept)) if !passed_over(&kept) => {
-                        self.mark(server, false);
-                        return Some(Arc::new(kept));
-                    }
+                let outcome = timeout(patience, exchange).await;
+                self.mark(server, &outcome);
+                match outcome {
+                    Ok(Ok(kept)) if !passed_over(&kept) => return Some(Arc::new(kept)),
                     Ok(Ok(kept)) => failed = Some(Arc::new(kept)),
-                    Ok(Err(error)) => {
-                        tracing::debug!("{server}: {error}");
-                        self.mark(server, true);
-                    }
-                    Err(_) => {
-                        silent.push(server);
-                        self.mark(server, true);
-                    }
+                    Ok(Err(error)) => tracing::debug!("{server}: {error}"),
+                    Err(_) => silent.push(server),
                 }
             }
             if failed.is_some() || silent.is_empty() {
@@ -150,23 +148,23 @@ impl Asked {
 
     /// The servers in their order, those that were silent of late last.
     fn order(&self) -> Vec<SocketAddr> {
-        let silent = lock(&self.resolver.silent);
-        let place = self.key.set.place;
-        let sulks = |server: &SocketAddr| {
-            silent.get(&(place, *server)).is_some_and(|since| since.elapsed() < SULK)
-        };
+        let mut health = lock(&self.resolver.health);
+        let (place, now) = (self.key.set.place, Instant::now());
         let mut servers = self.key.set.servers.clone();
-        servers.sort_by_key(sulks);
+        servers.sort_by_cached_key(|server| health.sulks(place, *server, now));
         servers
     }
 
-    fn mark(&self, server: SocketAddr, silent: bool) {
-        let mut all = lock(&self.resolver.silent);
-        if silent {
-            all.retain(|_, since| since.elapsed() < SULK);
-            all.insert((self.key.set.place, server), Instant::now());
-        } else {
-            all.remove(&(self.key.set.place, server));
+    /// Takes note of how a server was. A failure to send says nothing of it.
+    fn mark(&self, server: SocketAddr, outcome: &Result<io::Result<Kept>, Elapsed>) {
+        let mut health = lock(&self.resolver.health);
+        match outcome {
+            Ok(Ok(_)) => health.heard(self.key.set.place, server),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                health.heard(self.key.set.place, server);
+            }
+            Ok(Err(_)) => {}
+            Err(_) => health.missed(self.key.set.place, server, Instant::now()),
         }
     }
 }
