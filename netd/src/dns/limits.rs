@@ -9,6 +9,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub const CLIENT_QUESTIONS: usize = 128;
 /// Of all clients.
 pub const QUESTIONS: usize = 1024;
+/// Questions of one client while fewer than [`LAST_QUARTER`] places are free.
+pub const CLIENT_QUESTIONS_WHEN_CROWDED: usize = 64;
+/// Fewer free places than these are few.
+pub const LAST_QUARTER: usize = QUESTIONS / 4;
+/// Places that only clients get which have none.
+pub const KEPT_BACK: usize = 64;
 /// TCP connections of one client.
 pub const CONNECTIONS: usize = 32;
 /// Questions of one connection whose answer is not yet taken.
@@ -21,7 +27,7 @@ pub const SERVERS: usize = 3;
 pub const PATIENCE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(4)];
 /// How long a question may take in all; no client waits longer.
 pub const LONGEST_QUESTION: Duration = Duration::from_secs(10);
-/// How long a resolver that was silent is asked after the others.
+/// How long a resolver that was silent several times in a row is asked after the others.
 pub const SULK: Duration = Duration::from_secs(5);
 /// Answers that are kept.
 pub const KEPT: usize = 10_000;
@@ -50,10 +56,43 @@ impl Quota {
         Self { own: Arc::new(Semaphore::new(CLIENT_QUESTIONS)), all: Arc::clone(all) }
     }
 
-    /// A place, if there is one now.
+    /// A place, if there is one now. The more there are taken, the fewer are for those who have many.
     pub(crate) fn place(&self) -> Option<Place> {
         let own = Arc::clone(&self.own).try_acquire_owned().ok()?;
+        let mine = CLIENT_QUESTIONS.saturating_sub(self.own.available_permits());
+        let enough = match self.all.available_permits() {
+            0..=KEPT_BACK => 1,
+            free if free <= LAST_QUARTER => CLIENT_QUESTIONS_WHEN_CROWDED,
+            _ => CLIENT_QUESTIONS,
+        };
+        if mine > enough {
+            return None;
+        }
         let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
         Some(Place { _own: own, _all: all })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many places as a client gets.
+    fn greedy(client: &Quota) -> Vec<Place> {
+        std::iter::from_fn(|| client.place()).collect()
+    }
+
+    #[test]
+    fn those_who_take_all_they_can_leave_something_to_the_others() {
+        let all = Arc::new(Semaphore::new(QUESTIONS));
+        let clients: Vec<_> = (0..100).map(|_| Quota::new(&all)).collect();
+        let taken: Vec<_> = clients[..20].iter().map(greedy).collect();
+        assert_eq!(taken[0].len(), CLIENT_QUESTIONS);
+        assert_eq!(taken[7].len(), CLIENT_QUESTIONS_WHEN_CROWDED);
+        assert!(taken.iter().all(|places| !places.is_empty()));
+        let others: Vec<_> = clients[20..60].iter().map(Quota::place).collect();
+        assert!(others.iter().all(Option::is_some), "each has one");
+        drop(taken);
+        assert_eq!(greedy(&clients[99]).len(), CLIENT_QUESTIONS, "as before");
     }
 }
