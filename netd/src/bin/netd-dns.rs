@@ -10,7 +10,10 @@ use netd::{
     },
     logging,
 };
-use nix::unistd::geteuid;
+use nix::{
+    sys::socket::{Backlog, listen},
+    unistd::geteuid,
+};
 use std::{os::unix::net::UnixListener, path::PathBuf, process::ExitCode, thread};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -48,6 +51,8 @@ fn start(options: Options) -> Result<()> {
     let Some(listener) = listener else {
         bail!("no socket came with LISTEN_FDS; netd or systemd starts it, nobody else");
     };
+    // Who connects sees this process as the peer, not the one that made the socket.
+    listen(&listener, Backlog::MAXCONN).context("cannot listen on descriptor 3")?;
     let owner = geteuid();
     confine(options.user.unwrap_or_else(Identity::usual), &options.resolv_conf)
         .context("cannot give up root's rights")?;

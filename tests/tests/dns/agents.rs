@@ -7,7 +7,10 @@ use netd::dns::{
     protocol::{Answer, ClientId, Message, VERSION},
 };
 use netd_tests::ns::is_root;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::{
+    signal::{Signal, kill},
+    socket::{getsockopt, sockopt::PeerCredentials},
+};
 use std::{
     fs,
     io::Write as _,
@@ -26,6 +29,9 @@ fn a_lost_agent_changes_nothing_and_the_next_finds_all() {
     let mut next = Channel::connect(&site.path("dns.sock")).unwrap();
     let welcome = next.greet().unwrap();
     assert_eq!((welcome.version, welcome.pid, welcome.clients), (VERSION, pid, vec![WEB]));
+    let peer = UnixStream::connect(site.path("dns.sock")).unwrap();
+    let peer = getsockopt(&peer, PeerCredentials).unwrap();
+    assert_eq!(peer.pid(), site.pid().as_raw(), "the kernel knows who listens");
     let late = site.channel.ask(&Message::Release { client: WEB }, &[]);
     assert!(late.is_err(), "the newest agent alone has a say");
     assert_eq!(texts(&site.client().ask("db.")), ["172.18.0.3"]);

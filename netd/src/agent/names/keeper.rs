@@ -7,11 +7,13 @@ use crate::dns::protocol::{ClientId, Names, VERSION};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::{
     netns::Namespace,
-    resolver::{Home, Sockets},
+    resolver::{Home, Running, Sockets},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    io,
     net::Ipv4Addr,
+    os::unix::net::UnixStream,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, Sender},
@@ -159,7 +161,10 @@ impl Keeper {
         self.sockets.clear();
         self.links += 1;
         let link = self.link.take();
-        let found = || self.greet(self.home.find()?).ok();
+        let found = || {
+            let (stream, process) = self.home.find()?;
+            self.greet(stream, process).ok()
+        };
         if let Some(link) = link.or_else(found) {
             link.quit();
             self.home.remove();
@@ -188,22 +193,25 @@ impl Keeper {
     /// A connection to a netd-dns that speaks as this agent does.
     fn connect(&mut self) -> Result<Link> {
         self.links += 1;
-        let found = self.home.find().map(|stream| self.greet(stream));
-        match found {
-            Some(Ok(link)) if link.version == VERSION => {
+        let found = self.home.find();
+        match found.map(|(stream, process)| (self.greet(stream, process), process)) {
+            Some((Ok(link), _)) if link.version == VERSION => {
                 tracing::info!("found netd-dns, which answers {} clients", link.served().len());
                 return Ok(link);
             }
-            Some(Ok(link)) => {
+            Some((Ok(link), _)) => {
                 tracing::info!("ending a netd-dns of another version");
                 link.quit();
             }
-            Some(Err(error)) => tracing::warn!("a netd-dns does not answer: {error}"),
+            Some((Err(error), process)) => {
+                tracing::warn!("a netd-dns does not answer: {error}");
+                process.map(Running::kill).transpose()?;
+            }
             None => {}
         }
         self.links += 1;
         let (stream, process) = self.home.start()?;
-        match self.greet(stream) {
+        match self.greet(stream, process) {
             Ok(link) if link.version == VERSION => Ok(link),
             Ok(link) => {
                 let version = link.version;
@@ -213,14 +221,14 @@ impl Keeper {
                 )))
             }
             Err(error) => {
-                process.map(|process| process.kill()).transpose()?;
+                process.map(Running::kill).transpose()?;
                 Err(Error::kernel(format!("netd-dns does not answer: {error}")))
             }
         }
     }
 
-    fn greet(&self, stream: std::os::unix::net::UnixStream) -> std::io::Result<Link> {
-        Link::greet(stream, self.links, self.events.clone())
+    fn greet(&self, stream: UnixStream, process: Option<Running>) -> io::Result<Link> {
+        Link::greet(stream, process, self.links, self.events.clone())
     }
 
     /// Names come first: a client that is served and unknown would be refused.

@@ -41,9 +41,11 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Greets the netd-dns at the other end. Its end will be an event with this `number`.
+    /// Greets the netd-dns at the other end, which is `process` where that is sure. Its end will be
+    /// an event with this `number`.
     pub(super) fn greet(
         stream: UnixStream,
+        process: Option<Running>,
         number: u64,
         events: mpsc::Sender<Event>,
     ) -> io::Result<Self> {
@@ -59,7 +61,7 @@ impl Link {
         Ok(Self {
             channel,
             watch,
-            process: Running::of(welcome.pid),
+            process,
             served: welcome.clients.into_iter().collect(),
             names: None,
             broken: false,

@@ -3,7 +3,10 @@
 use crate::error::{Error, Result};
 use crate::kernel::{netns, process::kill, socket};
 use command_fds::{CommandFdExt, FdMapping};
-use nix::unistd::User;
+use nix::{
+    sys::socket::{getsockopt, sockopt::PeerCredentials},
+    unistd::User,
+};
 use std::{
     env,
     ffi::OsString,
@@ -52,10 +55,12 @@ impl Home {
         })
     }
 
-    /// A connection to the netd-dns that runs, if one does.
+    /// A connection to the netd-dns that runs, if one does; and its process, where that is sure.
     #[must_use]
-    pub fn find(&self) -> Option<UnixStream> {
-        UnixStream::connect(&self.socket).ok()
+    pub fn find(&self) -> Option<(UnixStream, Option<Running>)> {
+        let stream = UnixStream::connect(&self.socket).ok()?;
+        let process = self.listening(&stream);
+        Some((stream, process))
     }
 
     /// Starts one, and connects to it. It lives on when the agent ends.
@@ -81,6 +86,17 @@ impl Home {
     pub fn remove(&self) {
         // Only tidiness: the next start replaces it anyway.
         let _ = fs::remove_file(&self.socket);
+    }
+
+    /// The process that listens there, by the kernel's word: netd-dns reads what strangers write, and
+    /// could name any other. None where it runs another program.
+    fn listening(&self, stream: &UnixStream) -> Option<Running> {
+        let pid = u32::try_from(getsockopt(stream, PeerCredentials).ok()?.pid()).ok()?;
+        let process = Running::of(pid)?;
+        // The one that began to listen may have ended, and its number be another's.
+        let runs = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+        let program = fs::canonicalize(&self.program).unwrap_or_else(|_| self.program.clone());
+        (runs.with_file_name(present_name(&runs)) == program).then_some(process)
     }
 
     fn shown(&self) -> String {
@@ -115,8 +131,7 @@ impl Home {
 
 impl Running {
     /// The process with this number.
-    #[must_use]
-    pub fn of(pid: u32) -> Option<Self> {
+    fn of(pid: u32) -> Option<Self> {
         Some(Self { pid, start_time: netns::start_time(pid).ok()? })
     }
 
@@ -141,11 +156,15 @@ fn attend(mut child: Child) {
     }
 }
 
-/// The agent's own name with `-dns`. An executable that was replaced while it runs shows a mark
-/// behind its name.
+/// The agent's own name with `-dns`.
 fn program_name(own: &Path) -> OsString {
-    let name = own.file_name().unwrap_or_default().to_string_lossy();
-    format!("{}-dns", name.strip_suffix(" (deleted)").unwrap_or(&name)).into()
+    format!("{}-dns", present_name(own)).into()
+}
+
+/// An executable's name without the mark that one shows which was replaced while it runs.
+fn present_name(executable: &Path) -> String {
+    let name = executable.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_suffix(" (deleted)").unwrap_or(&name).to_owned()
 }
 
 /// Whom netd-dns runs as: `netd-dns` where the host has that user, else `nobody`.
@@ -189,5 +208,17 @@ mod tests {
         assert!(home.find().is_none(), "a listener was left behind");
         home.remove();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_process_that_was_found_is_known_only_where_the_kernel_says_it_is_netd_dns() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut home = Home::new(&directory.path().join("netd.sock"), Path::new("/x")).unwrap();
+        let _listener = home.listen().unwrap();
+        let (_stream, process) = home.find().unwrap();
+        assert!(process.is_none(), "this test is no netd-dns, and must not be killed");
+        home.program = env::current_exe().unwrap();
+        let (_stream, process) = home.find().unwrap();
+        assert_eq!(process.unwrap().pid, std::process::id());
     }
 }
