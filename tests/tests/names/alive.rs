@@ -92,7 +92,7 @@ fn a_missing_netd_dns_fails_no_request_and_is_named() {
         return;
     }
     let host = site();
-    let socket = host.path("dns.sock");
+    let socket = host.path("netd.dns.sock");
     host.end_agent(Signal::SIGTERM).unwrap();
     kill_netd_dns(&host);
     // Nothing can be made there: netd-dns can't be started.

@@ -18,10 +18,10 @@ fn netd_dns_runs_only_while_somebody_has_names() {
     assert_eq!(netd_dns(&host), None);
     host.idle("shop", "web").unwrap();
     assert!(netd_dns(&host).is_some());
-    assert!(host.path("dns.sock").exists());
+    assert!(host.path("netd.dns.sock").exists());
     host.ok(&["rm", "-f", "shop"]).unwrap();
     assert!(wait(Duration::from_secs(5), || netd_dns(&host).is_none()));
-    assert!(!host.path("dns.sock").exists());
+    assert!(!host.path("netd.dns.sock").exists());
     let answers = dig_in(&host.host, &["+time=1", "shop.web.netd"]);
     assert!(answers.iter().all(|line| line.starts_with(";;")), "{answers:?}");
 }
@@ -37,5 +37,5 @@ fn a_teardown_ends_netd_dns() {
     assert!(netd_dns(&host).is_some());
     host.ok(&["teardown", "-f"]).unwrap();
     assert_eq!(netd_dns(&host), None);
-    assert!(!host.path("dns.sock").exists());
+    assert!(!host.path("netd.dns.sock").exists());
 }

@@ -48,7 +48,7 @@ impl Home {
         let own = env::current_exe()
             .map_err(|e| Error::kernel(format!("cannot tell where netd's executable is: {e}")))?;
         Ok(Self {
-            socket: agent_socket.with_file_name(SOCKET),
+            socket: socket_beside(agent_socket),
             program: own.with_file_name(program_name(&own)),
             agent_socket: agent_socket.to_owned(),
             resolv_conf: resolv_conf.to_owned(),
@@ -156,6 +156,15 @@ fn attend(mut child: Child) {
     }
 }
 
+/// `netd.dns.sock` beside `netd.sock`: agents whose sockets share a directory each have their own.
+fn socket_beside(agent_socket: &Path) -> PathBuf {
+    if agent_socket.extension().is_some_and(|extension| extension == "sock") {
+        agent_socket.with_extension("dns.sock")
+    } else {
+        agent_socket.with_added_extension("dns")
+    }
+}
+
 /// The agent's own name with `-dns`.
 fn program_name(own: &Path) -> OsString {
     format!("{}-dns", present_name(own)).into()
@@ -174,8 +183,6 @@ fn user() -> String {
     format!("{uid}:{gid}")
 }
 
-/// The socket's name, in the directory of the agent's own.
-const SOCKET: &str = "dns.sock";
 /// SD_LISTEN_FDS_START of sd_listen_fds(3).
 const FIRST_FD: i32 = 3;
 const USERS: [&str; 2] = ["netd-dns", "nobody"];
@@ -194,6 +201,18 @@ mod tests {
             ("/build/tested-netd", "tested-netd-dns"),
         ] {
             assert_eq!(program_name(Path::new(own)), name);
+        }
+    }
+
+    #[test]
+    fn each_agent_has_a_netd_dns_of_its_own() {
+        for (agent, netd_dns) in [
+            ("/run/netd/netd.sock", "/run/netd/netd.dns.sock"),
+            ("/run/netd/second.sock", "/run/netd/second.dns.sock"),
+            ("/run/netd/netd.2.sock", "/run/netd/netd.2.dns.sock"),
+            ("/run/netd/netd", "/run/netd/netd.dns"),
+        ] {
+            assert_eq!(socket_beside(Path::new(agent)), Path::new(netd_dns));
         }
     }
 
