@@ -1,6 +1,6 @@
 //! How much anybody may take, so that nobody takes it from others. With these, netd-dns holds at most
-//! its names, 8 MiB of answers of others, 64 MiB of answers on their way (1,024 of the longest, 64 KiB), and
-//! for each client 32 connections of a few KiB and 8 long answers each.
+//! its names, 8 MiB of answers of others, 64 MiB of answers on their way (1,024 of the longest, 64 KiB), 32 MiB of
+//! answers that clients have yet to take over TCP, and for each client 32 connections of a few KiB.
 
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,6 +17,10 @@ pub const LAST_QUARTER: usize = QUESTIONS / 4;
 pub const KEPT_BACK: usize = 64;
 /// TCP connections of one client.
 pub const CONNECTIONS: usize = 32;
+/// Bytes of answers over TCP that one client has yet to take; a connection with one that is too many ends.
+pub const CLIENT_UNTAKEN: usize = 1 << 20;
+/// Of all clients.
+pub const UNTAKEN: usize = 32 << 20;
 /// Questions of one connection whose answer is not yet taken.
 pub const PIPELINE: usize = 8;
 /// How long a client may take for its next whole question over TCP, or to take an answer.
@@ -36,6 +40,20 @@ pub const KEPT_BYTES: usize = 8 << 20;
 /// Packets that a client's socket gives before others have their turn.
 pub const BURST: usize = 32;
 
+/// The room that clients share.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    questions: Arc<Semaphore>,
+    untaken: Arc<Semaphore>,
+}
+
+/// The room for answers that one client has yet to take, in bytes, in the room of all.
+#[derive(Clone, Debug)]
+pub(crate) struct Untaken {
+    own: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
 /// The room for questions of one client, in the room of all.
 #[derive(Clone, Debug)]
 pub(crate) struct Quota {
@@ -43,17 +61,42 @@ pub(crate) struct Quota {
     all: Arc<Semaphore>,
 }
 
-/// A question's place in the room; given back when it goes.
+/// A question's or an answer's place in the room; given back when it goes.
 #[derive(Debug)]
 pub(crate) struct Place {
     _own: OwnedSemaphorePermit,
     _all: OwnedSemaphorePermit,
 }
 
+impl Default for Room {
+    fn default() -> Self {
+        Self {
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
+            untaken: Arc::new(Semaphore::new(UNTAKEN)),
+        }
+    }
+}
+
+impl Untaken {
+    /// A client's, in the room `all`.
+    pub(crate) fn new(all: &Room) -> Self {
+        Self { own: Arc::new(Semaphore::new(CLIENT_UNTAKEN)), all: Arc::clone(&all.untaken) }
+    }
+
+    /// A place for an answer of so many bytes, if there is one now.
+    pub(crate) fn place(&self, bytes: usize) -> Option<Place> {
+        let bytes = u32::try_from(bytes).ok()?;
+        let own = Arc::clone(&self.own).try_acquire_many_owned(bytes).ok()?;
+        let all = Arc::clone(&self.all).try_acquire_many_owned(bytes).ok()?;
+        Some(Place { _own: own, _all: all })
+    }
+}
+
 impl Quota {
     /// A client's, in the room `all`.
-    pub(crate) fn new(all: &Arc<Semaphore>) -> Self {
-        Self { own: Arc::new(Semaphore::new(CLIENT_QUESTIONS)), all: Arc::clone(all) }
+    pub(crate) fn new(all: &Room) -> Self {
+        let own = Arc::new(Semaphore::new(CLIENT_QUESTIONS));
+        Self { own, all: Arc::clone(&all.questions) }
     }
 
     /// A place, if there is one now. The more there are taken, the fewer are for those who have many.
@@ -84,7 +127,7 @@ mod tests {
 
     #[test]
     fn those_who_take_all_they_can_leave_something_to_the_others() {
-        let all = Arc::new(Semaphore::new(QUESTIONS));
+        let all = Room::default();
         let clients: Vec<_> = (0..100).map(|_| Quota::new(&all)).collect();
         let taken: Vec<_> = clients[..20].iter().map(greedy).collect();
         assert_eq!(taken[0].len(), CLIENT_QUESTIONS);
@@ -94,5 +137,19 @@ mod tests {
         assert!(others.iter().all(Option::is_some), "each has one");
         drop(taken);
         assert_eq!(greedy(&clients[99]).len(), CLIENT_QUESTIONS, "as before");
+    }
+
+    #[test]
+    fn answers_that_nobody_takes_are_bounded_for_one_and_for_all() {
+        let all = Room::default();
+        let clients: Vec<_> = (0..40).map(|_| Untaken::new(&all)).collect();
+        let take = |client: &Untaken| -> Vec<Place> {
+            std::iter::from_fn(|| client.place(1 << 16)).collect()
+        };
+        let taken: Vec<_> = clients.iter().map(take).collect();
+        assert_eq!(taken[0].len() << 16, CLIENT_UNTAKEN);
+        assert_eq!(taken.iter().map(Vec::len).sum::<usize>() << 16, UNTAKEN);
+        drop(taken);
+        assert!(clients[39].place(CLIENT_UNTAKEN).is_some(), "given back");
     }
 }

@@ -1,7 +1,7 @@
 //! Clients and their sockets.
 
 use crate::dns::{
-    limits::{CONNECTIONS, Quota},
+    limits::{CONNECTIONS, Quota, Room, Untaken},
     protocol::ClientId,
     upstream::Pool,
 };
@@ -38,6 +38,7 @@ pub(super) struct Client {
     pub(super) streams: TcpListener,
     pub(super) connections: Arc<Semaphore>,
     pub(super) quota: Quota,
+    pub(super) untaken: Untaken,
     pub(super) pool: Arc<Pool>,
     life: Mutex<Option<watch::Sender<()>>>,
     ended: watch::Receiver<()>,
@@ -52,7 +53,7 @@ impl Client {
         id: ClientId,
         descriptors: Vec<OwnedFd>,
         datagrams: usize,
-        all: &Arc<Semaphore>,
+        all: &Room,
     ) -> Result<Self, String> {
         let mut descriptors = descriptors.into_iter();
         let (Some(udp), Some(tcp)) = (descriptors.next(), descriptors.next()) else {
@@ -80,6 +81,7 @@ impl Client {
             streams: TcpListener::from_std(tcp).map_err(refused)?,
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
             quota: Quota::new(all),
+            untaken: Untaken::new(all),
             pool: Arc::new(Pool::new(datagrams, streams, ended.clone())),
             life: Mutex::new(Some(life)),
             ended,

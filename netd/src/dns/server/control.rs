@@ -154,7 +154,7 @@ impl Server {
         let Some(descriptors) = descriptors else {
             return Answer::Refused("more or fewer descriptors came than the message names".into());
         };
-        match Client::new(client, descriptors, datagrams, &self.questions) {
+        match Client::new(client, descriptors, datagrams, &self.room) {
             Ok(client) => {
                 self.serve(client);
                 Answer::Done

@@ -9,7 +9,7 @@ pub use control::control;
 
 use super::{
     cache::{Kept, Key, Set},
-    limits::{Place, QUESTIONS},
+    limits::{Place, Room},
     message::{
         Query, code, foreign,
         reply::{self, Reply},
@@ -25,7 +25,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 /// Everything that netd-dns knows and does.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Server {
     clients: Clients,
     resolver: Arc<Resolver>,
     host: HostResolvers,
-    questions: Arc<Semaphore>,
+    room: Room,
     quit: Notify,
 }
 
@@ -64,7 +64,7 @@ impl Server {
             clients: Clients::default(),
             resolver: Arc::new(Resolver::new()),
             host: HostResolvers::new(resolv_conf),
-            questions: Arc::new(Semaphore::new(QUESTIONS)),
+            room: Room::default(),
             quit: Notify::new(),
         })
     }

@@ -2,7 +2,7 @@
 //! client that is slow holds up nobody but itself, and not for long.
 
 use super::{Question, Server, Turn, clients::Client};
-use crate::dns::limits::{PIPELINE, STREAM_TIME};
+use crate::dns::limits::{PIPELINE, Place, STREAM_TIME};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -14,8 +14,25 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// An answer, and its place among those that wait to be taken.
-type Waiting = (Vec<u8>, OwnedSemaphorePermit);
+/// An answer that waits to be taken; none ends the connection.
+type Waiting = Option<Answer>;
+
+/// An answer behind its length, and its places among the answers of its connection and of all.
+struct Answer {
+    message: Vec<u8>,
+    _turn: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+impl Answer {
+    /// None where too many wait already.
+    fn new(client: &Client, mut message: Vec<u8>, turn: OwnedSemaphorePermit) -> Option<Self> {
+        let place = client.untaken.place(message.len())?;
+        let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
+        message.splice(..0, length.to_be_bytes());
+        Some(Self { message, _turn: turn, _place: place })
+    }
+}
 
 /// Answers a client for as long as it is served.
 pub(super) async fn answer(server: Arc<Server>, client: Arc<Client>) {
@@ -66,38 +83,42 @@ async fn listen(
         let mut out = Vec::new();
         match server.turn(client, &packet, true, &mut out) {
             Turn::Answer => {
-                if answers.send((out, place)).await.is_err() {
+                if answers.send(Answer::new(client, out, place)).await.is_err() {
                     return;
                 }
             }
             Turn::Silence => return,
             Turn::Ask(question) => {
-                let asking = ask(Arc::clone(server), question, packet, answers.clone(), place);
+                let asking = Asking { question, packet, answers: answers.clone(), turn: place };
+                let asking = asking.go(Arc::clone(server), Arc::clone(client));
                 tokio::spawn(client.while_served(asking));
             }
         }
     }
 }
 
-async fn ask(
-    server: Arc<Server>,
+/// A question that others are to answer.
+struct Asking {
     question: Question,
     packet: Vec<u8>,
     answers: mpsc::Sender<Waiting>,
-    place: OwnedSemaphorePermit,
-) {
-    let mut out = Vec::new();
-    server.ask(question, &packet, true, &mut out).await;
-    let _ = answers.send((out, place)).await;
+    turn: OwnedSemaphorePermit,
 }
 
-/// Writes answers as they come; a client that takes none for a while gets no more.
+impl Asking {
+    async fn go(self, server: Arc<Server>, client: Arc<Client>) {
+        let mut out = Vec::new();
+        server.ask(self.question, &self.packet, true, &mut out).await;
+        let _ = self.answers.send(Answer::new(&client, out, self.turn)).await;
+    }
+}
+
+/// Writes answers as they come; a client that takes none for a while gets no more, and one that has
+/// too many waiting neither.
 async fn speak(mut writer: OwnedWriteHalf, mut waiting: mpsc::Receiver<Waiting>) {
-    while let Some((answer, place)) = waiting.recv().await {
-        let length = u16::try_from(answer.len()).unwrap_or(u16::MAX).to_be_bytes();
-        let message = [&length, answer.as_slice()].concat();
-        let Ok(Ok(())) = timeout(STREAM_TIME, writer.write_all(&message)).await else { return };
-        drop(place);
+    while let Some(Some(answer)) = waiting.recv().await {
+        let written = timeout(STREAM_TIME, writer.write_all(&answer.message)).await;
+        let Ok(Ok(())) = written else { return };
     }
 }
 
