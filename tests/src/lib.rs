@@ -12,6 +12,7 @@ pub mod bytes;
 pub mod cases;
 pub mod frame;
 pub mod fuzz;
+pub mod fuzz_dns;
 pub mod host;
 pub mod kernel;
 pub mod leftovers;

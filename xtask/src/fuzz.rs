@@ -12,3 +12,12 @@ pub(crate) fn packets(options: &[&str]) -> Result<()> {
     let binary = run::root().join("target/debug/fuzz-packets");
     run::show(run::as_root(&binary.to_string_lossy())?.args(options).current_dir(run::root()))
 }
+
+/// Random DNS messages through what netd-dns does with them. `options` go to the fuzzing program.
+pub(crate) fn dns(options: &[&str]) -> Result<()> {
+    setup::run()?;
+    let program = ["--package", "netd-tests", "--bin", "fuzz-dns"];
+    run::show(run::cargo("build").args(program))?;
+    let binary = run::root().join("target/debug/fuzz-dns");
+    run::show(std::process::Command::new(binary).args(options).current_dir(run::root()))
+}

@@ -12,7 +12,7 @@ mod minimise;
 mod mutate;
 mod packets;
 mod pools;
-mod random;
+pub(crate) mod random;
 mod recent;
 mod records;
 mod tables;

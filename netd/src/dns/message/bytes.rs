@@ -30,32 +30,58 @@ pub(super) fn after_plain_name(packet: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Where a name ends that begins at `at`; its pointers (RFC 1035 4.1.4) are followed: each must lead
-/// further back than the one before, and the name must be one.
-pub(super) fn after_name(packet: &[u8], at: usize) -> Option<usize> {
-    let (mut next, mut end, mut lowest, mut length) = (at, None, at, 0);
+/// to what lies wholly before the part that has it, and the name must be one. Nor may a name read
+/// what `changing` says: four bytes each that are written anew, in ascending order.
+pub(super) fn after_name(packet: &[u8], at: usize, changing: &[u16]) -> Option<usize> {
+    let (mut start, mut limit, mut end, mut length) = (at, packet.len(), None, 0);
+    loop {
+        let part = part(packet, start, &mut length)?;
+        if part.end > limit || (end.is_some() && meets(changing, start, part.end)) {
+            return None;
+        }
+        let end = *end.get_or_insert(part.end);
+        let Some(to) = part.pointer else { return Some(end) };
+        // A pointer costs a byte of the name: none makes a long chain of them.
+        length += 1;
+        if to >= start || to < HEADER || length > name::LONGEST {
+            return None;
+        }
+        (start, limit) = (to, start);
+    }
+}
+
+/// Labels up to the root or to a pointer.
+struct Part {
+    end: usize,
+    pointer: Option<usize>,
+}
+
+/// The labels from `at`; their bytes are added to the name's `length`.
+fn part(packet: &[u8], at: usize, length: &mut usize) -> Option<Part> {
+    let mut next = at;
     loop {
         match *packet.get(next)? {
-            0 => return Some(end.unwrap_or(next + 1)),
+            0 => return Some(Part { end: next + 1, pointer: None }),
             label @ 1..=63 => {
-                length += 1 + usize::from(label);
+                *length += 1 + usize::from(label);
                 next += 1 + usize::from(label);
             }
             0xc0.. => {
                 let to = usize::from(u16_at(packet, next)? & 0x3fff);
-                end = end.or(Some(next + 2));
-                // A pointer costs a byte of the name: none makes a long chain of them.
-                length += 1;
-                if to >= lowest || to < HEADER {
-                    return None;
-                }
-                (next, lowest) = (to, to);
+                return Some(Part { end: next + 2, pointer: Some(to) });
             }
             _ => return None,
         }
-        if length > name::LONGEST {
+        if *length > name::LONGEST {
             return None;
         }
     }
+}
+
+/// Whether any of the four bytes each at these places lies from `start` to `end`.
+fn meets(places: &[u16], start: usize, end: usize) -> bool {
+    let first = places.partition_point(|place| usize::from(*place) + 4 <= start);
+    places.get(first).is_some_and(|place| usize::from(*place) < end)
 }
 
 /// A record's place in a message.
@@ -74,9 +100,9 @@ pub(super) struct Record {
     pub(super) root: bool,
 }
 
-/// The record that begins at `at`.
-pub(super) fn record(packet: &[u8], at: usize) -> Option<Record> {
-    let owner = after_name(packet, at)?;
+/// The record that begins at `at`; `changing` as in [`after_name`].
+pub(super) fn record(packet: &[u8], at: usize, changing: &[u16]) -> Option<Record> {
+    let owner = after_name(packet, at, changing)?;
     let data = owner + 10;
     let end = data + usize::from(u16_at(packet, owner + 8)?);
     packet.get(data..end)?;
@@ -86,8 +112,8 @@ pub(super) fn record(packet: &[u8], at: usize) -> Option<Record> {
 }
 
 /// Whether the data is what records of this type hold, as far as it has names or a fixed length.
-pub(super) fn sound(packet: &[u8], record: &Record) -> bool {
-    let name_from = |at| after_name(packet, at);
+pub(super) fn sound(packet: &[u8], record: &Record, changing: &[u16]) -> bool {
+    let name_from = |at| after_name(packet, at, changing);
     let length = record.end - record.data;
     match record.kind {
         kind::A => length == 4,

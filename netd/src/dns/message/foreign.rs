@@ -58,12 +58,15 @@ pub fn examine(packet: &[u8], question: usize) -> Option<Facts> {
     let mut keep = Lifetime::default();
     for section in [6, 8, 10] {
         for _ in 0..u16_at(packet, section)? {
-            let record = record(packet, at).filter(|record| sound(packet, record))?;
+            let record = record(packet, at, &facts.ttls)?;
             at = record.end;
             if record.kind != kind::OPT {
                 facts.ttls.push(u16::try_from(record.ttl_at).ok()?);
-                keep.hear(packet, section, &record)?;
             }
+            if !sound(packet, &record, &facts.ttls) {
+                return None;
+            }
+            keep.hear(packet, section, &record)?;
         }
     }
     facts.length = packet.get(..at)?.len();
@@ -83,8 +86,10 @@ struct Lifetime {
 
 impl Lifetime {
     fn hear(&mut self, packet: &[u8], section: usize, record: &Record) -> Option<()> {
-        // RFC 2181 8: the highest bit set means 0.
-        let ttl = u32_at(packet, record.ttl_at).map(|ttl| if ttl >> 31 == 0 { ttl } else { 0 })?;
+        if record.kind == kind::OPT {
+            return Some(());
+        }
+        let ttl = ttl(packet, record.ttl_at)?;
         self.shortest = Some(self.shortest.map_or(ttl, |shortest| shortest.min(ttl)));
         match section {
             6 => self.answered |= record.kind != kind::CNAME && record.kind != kind::DNAME,
@@ -107,6 +112,11 @@ impl Lifetime {
             _ => 0,
         }
     }
+}
+
+/// A time to live, seconds; one with the highest bit set means 0 (RFC 2181 8).
+fn ttl(packet: &[u8], at: usize) -> Option<u32> {
+    u32_at(packet, at).map(|ttl| if ttl >> 31 == 0 { ttl } else { 0 })
 }
 
 /// Writes an answer that was examined for a client, into `out`: with its id and its own spelling, `age`
@@ -136,7 +146,7 @@ pub fn pass(
     }
     for at in &facts.ttls {
         let at = usize::from(*at);
-        let left = u32_at(out, at).unwrap_or(0).saturating_sub(age);
+        let left = ttl(out, at).unwrap_or(0).saturating_sub(age);
         if let Some(place) = out.get_mut(at..at + 4) {
             place.copy_from_slice(&left.to_be_bytes());
         }

@@ -169,7 +169,7 @@ fn options(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 fn edns(packet: &[u8], mut at: usize, count: u16) -> Option<Option<Edns<'_>>> {
     let mut found = None;
     for _ in 0..count {
-        let record = record(packet, at)?;
+        let record = record(packet, at, &[])?;
         at = record.end;
         if record.kind != kind::OPT {
             continue;

@@ -22,12 +22,14 @@ use tokio::{
 #[derive(Debug, Default)]
 pub(super) struct Clients(Mutex<BTreeMap<ClientId, Served>>);
 
+/// Its end is that of all that is done for a client.
+pub(super) type Life = watch::Sender<()>;
+
 /// While it lives, its client's sockets are answered.
 #[derive(Debug)]
 struct Served {
     client: Arc<Client>,
-    /// Its end is that of all that is done for the client.
-    _life: Option<watch::Sender<()>>,
+    _life: Life,
 }
 
 /// One who asks, and its sockets.
@@ -40,7 +42,6 @@ pub(super) struct Client {
     pub(super) quota: Quota,
     pub(super) untaken: Untaken,
     pub(super) pool: Arc<Pool>,
-    life: Mutex<Option<watch::Sender<()>>>,
     ended: watch::Receiver<()>,
 }
 
@@ -54,7 +55,7 @@ impl Client {
         descriptors: Vec<OwnedFd>,
         datagrams: usize,
         all: &Room,
-    ) -> Result<Self, String> {
+    ) -> Result<(Self, Life), String> {
         let mut descriptors = descriptors.into_iter();
         let (Some(udp), Some(tcp)) = (descriptors.next(), descriptors.next()) else {
             return Err("a client needs a UDP socket and a TCP listener".into());
@@ -75,7 +76,7 @@ impl Client {
             return Err("the TCP socket does not listen".into());
         }
         let (life, ended) = watch::channel(());
-        Ok(Self {
+        let client = Self {
             id,
             datagrams: UdpSocket::from_std(udp).map_err(refused)?,
             streams: TcpListener::from_std(tcp).map_err(refused)?,
@@ -83,9 +84,9 @@ impl Client {
             quota: Quota::new(all),
             untaken: Untaken::new(all),
             pool: Arc::new(Pool::new(datagrams, streams, ended.clone())),
-            life: Mutex::new(Some(life)),
             ended,
-        })
+        };
+        Ok((client, life))
     }
 
     /// The work, which ends early where the client is released.
@@ -109,8 +110,7 @@ impl Client {
 }
 
 impl Clients {
-    pub(super) fn add(&self, client: Arc<Client>) {
-        let life = client.life.lock().unwrap_or_else(PoisonError::into_inner).take();
+    pub(super) fn add(&self, client: Arc<Client>, life: Life) {
         self.lock().insert(client.id, Served { client, _life: life });
     }
 

@@ -155,8 +155,8 @@ impl Server {
             return Answer::Refused("more or fewer descriptors came than the message names".into());
         };
         match Client::new(client, descriptors, datagrams, &self.room) {
-            Ok(client) => {
-                self.serve(client);
+            Ok((client, life)) => {
+                self.serve(client, life);
                 Answer::Done
             }
             Err(why) => Answer::Refused(why),

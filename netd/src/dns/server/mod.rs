@@ -19,7 +19,7 @@ use super::{
     upstream::{Resolver, Sockets},
     zone::{Asker, Tables},
 };
-use clients::{Client, Clients};
+use clients::{Client, Clients, Life};
 use std::{
     net::SocketAddr,
     path::PathBuf,
@@ -137,12 +137,12 @@ impl Server {
     }
 
     /// Takes a client's sockets, in place of those it had.
-    fn serve(self: &Arc<Self>, client: Client) {
+    fn serve(self: &Arc<Self>, client: Client, life: Life) {
         self.release(client.id);
         let client = Arc::new(client);
         tokio::spawn(client.while_served(datagrams::answer(Arc::clone(self), Arc::clone(&client))));
         tokio::spawn(client.while_served(streams::answer(Arc::clone(self), Arc::clone(&client))));
-        self.clients.add(client);
+        self.clients.add(client, life);
     }
 
     /// Closes a client's sockets.
