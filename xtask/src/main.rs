@@ -26,7 +26,9 @@ fn main() -> ExitCode {
         ["bench", "packet", options @ ..] => bench::packet(options),
         ["bench", "quick"] => bench::quick(),
         ["bench", "ports", options @ ..] => bench::ports::run(options),
+        ["bench", "dns", options @ ..] => bench::dns::run(options),
         ["fuzz", "packets", options @ ..] => fuzz::packets(options),
+        ["fuzz", "dns", options @ ..] => fuzz::dns(options),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(())
@@ -36,9 +38,11 @@ fn main() -> ExitCode {
         [stage::PLAY, "demo", name] => demo::play(name),
         [stage::PLAY, "bench", name] => bench::play(name),
         [stage::PLAY, stage::PORTS, name, options @ ..] => bench::ports::play(name, options),
+        [stage::PLAY, stage::DNS, name, options @ ..] => bench::dns::play(name, options),
         [bench::ECHO, "server", address] => bench::echo::serve(address),
         [bench::ECHO, "client", address, seconds] => bench::echo::ask(address, seconds),
         [bench::ports::LOAD, words @ ..] => bench::ports::load(words),
+        [bench::dns::TOOL, words @ ..] => bench::dns::tool(words),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -65,6 +69,12 @@ usage: cargo xtask VERB
   bench quick    throughput and latency between two containers, next to a veth pair and a bridge
   bench ports [--rounds N] [--quick] [--processors two|awake|one]
                  published ports next to iptables, nftables and docker-proxy, where they are installed
+  bench dns [--rounds N] [--quick]
+                 questions for a container's name next to dnsmasq and aardvark-dns, where they are
+                 installed
+  fuzz dns [--seconds N | --count N] [--seed S]
+                 random DNS messages through what netd-dns does with them; a find is kept in
+                 tests/corpus/dns and replayed by every test
   fuzz packets [--seconds N | --count N] [--seed S]
                  random packets on random tables: the packet logic in memory against the loaded
                  programs; a difference is kept in tests/corpus/packets and replayed by every test
