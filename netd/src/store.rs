@@ -33,8 +33,8 @@ pub struct Remembered {
 
 impl Store {
     /// Opens the store in `directory`, which is made where it is missing. A file that makes no
-    /// sense is set aside and a new one begun: the start goes on, with nothing open. The third
-    /// value is the sentence that says so.
+    /// sense is set aside and a new one begun: the start goes on, with nothing open. Where only what
+    /// files declared makes no sense, the rest is kept. The third value is the sentence that says so.
     ///
     /// # Errors
     /// The directory can't be made or written.
@@ -42,13 +42,13 @@ impl Store {
         make_directory(directory)?;
         let path = directory.join(FILE);
         let first = match open_and_read(&path) {
-            Ok((database, remembered)) => {
-                return Ok((Self { directory: directory.into(), database }, remembered, None));
+            Ok((database, (remembered, problem))) => {
+                return Ok((Self { directory: directory.into(), database }, remembered, problem));
             }
             Err(error) => error,
         };
         let aside = set_aside(&path)?;
-        let (database, remembered) = open_and_read(&path)?;
+        let (database, (remembered, _)) = open_and_read(&path)?;
         let problem = format!("{first}; moved to {} and started anew", aside.display());
         Ok((Self { directory: directory.into(), database }, remembered, Some(problem)))
     }
@@ -152,13 +152,16 @@ impl Store {
 /// redb has an error type per verb; only their words matter here.
 type Outcome<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+/// What was remembered, and what of it can't be read.
+type Found = (Remembered, Option<String>);
+
 /// A damaged file may also make the database panic, which counts as an error here.
-fn open_and_read(path: &Path) -> Result<(Database, Remembered)> {
-    let attempt = || -> Outcome<(Database, Remembered)> {
+fn open_and_read(path: &Path) -> Result<(Database, Found)> {
+    let attempt = || -> Outcome<(Database, Found)> {
         let database = Database::create(path)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-        let remembered = read(&database)?;
-        Ok((database, remembered))
+        let found = read(&database)?;
+        Ok((database, found))
     };
     let why = match catch_unwind(AssertUnwindSafe(attempt)) {
         Ok(Ok(opened)) => return Ok(opened),
@@ -168,7 +171,7 @@ fn open_and_read(path: &Path) -> Result<(Database, Remembered)> {
     Err(Error::internal(format!("cannot read {}: {}", path.display(), why.replace('\n', ", "))))
 }
 
-fn read(database: &Database) -> Outcome<Remembered> {
+fn read(database: &Database) -> Outcome<Found> {
     let transaction = database.begin_write()?;
     // Opening a table for writing makes it; reading one that was never made is an error.
     let networks = read_table(&transaction, NETWORKS)?;
@@ -178,9 +181,14 @@ fn read(database: &Database) -> Outcome<Remembered> {
     let meta = database.begin_read()?.open_table(META)?;
     let seed = meta.get("seed")?.map(|v| <[u8; 5]>::try_from(v.value())).transpose()?;
     let boot = meta.get("boot")?.map(|v| String::from_utf8(v.value().into())).transpose()?;
-    let declared = meta.get(DECLARED)?.map(|v| serde_json::from_slice(v.value())).transpose()?;
-    let spec = Spec { networks, containers, declared: declared.unwrap_or_default() };
-    Ok(Remembered { spec, seed, boot })
+    let declared = meta.get(DECLARED)?.map(|v| serde_json::from_slice(v.value())).transpose();
+    let problem = declared.as_ref().err().map(|why| {
+        format!(
+            "cannot read what files declared before, which is forgotten: {why}; apply them again"
+        )
+    });
+    let declared = declared.ok().flatten().unwrap_or_default();
+    Ok((Remembered { spec: Spec { networks, containers, declared }, seed, boot }, problem))
 }
 
 fn read_table<T: DeserializeOwned>(
@@ -304,13 +312,39 @@ mod tests {
     #[test]
     fn a_row_that_makes_no_sense_is_damage() {
         let (_directory, remembered, problem) = damaged(|path| {
-            let database = Database::create(path).unwrap();
-            let transaction = database.begin_write().unwrap();
-            transaction.open_table(NETWORKS).unwrap().insert("x", b"{".as_slice()).unwrap();
-            transaction.commit().unwrap();
+            put_row(path, NETWORKS, "x", b"{");
         });
         assert_eq!(remembered, Remembered::default());
         assert!(problem.unwrap().contains("invalid id"));
+    }
+
+    /// Writes a row behind the store's back.
+    fn put_row(path: &Path, table: Table, key: &str, value: &[u8]) {
+        let database = Database::create(path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(table).unwrap().insert(key, value).unwrap();
+        transaction.commit().unwrap();
+    }
+
+    #[test]
+    fn names_that_would_be_refused_today_are_kept() {
+        let mut old = network("web", 1, false);
+        old.id = Id::random();
+        let row = serde_json::to_string(&old).unwrap();
+        let row = row.replace(r#""name":"web""#, r#""name":"localhost""#);
+        let (_directory, remembered, problem) =
+            damaged(|path| put_row(path, NETWORKS, old.id.as_str(), row.as_bytes()));
+        assert_eq!((remembered.spec.networks.len(), problem), (2, None));
+        assert_eq!(remembered.spec.networks[&old.id].name.as_str(), "localhost");
+    }
+
+    #[test]
+    fn declarations_that_make_no_sense_take_nothing_else_along() {
+        let (directory, remembered, problem) =
+            damaged(|path| put_row(path, META, DECLARED, b"{\"services\": 1}"));
+        assert_eq!((remembered.spec.networks.len(), remembered.spec.declared), (1, <_>::default()));
+        assert!(problem.unwrap().contains("cannot read what files declared"));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -39,8 +39,8 @@ pub fn is_address(text: &str) -> bool {
     text.split('.').count() <= 4 && text.split('.').all(number)
 }
 
-/// The longest domain name in text form.
-const LONGEST: usize = 253;
+/// The longest domain name in text form, bytes.
+pub(super) const LONGEST: usize = 253;
 /// The longest part between dots.
 const LONGEST_LABEL: usize = 63;
 

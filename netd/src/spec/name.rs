@@ -1,4 +1,5 @@
-//! Names and identities. A value of these types can't be wrong: parsing is the only way in.
+//! Names and identities. A value of these types can't be wrong: parsing is the only way in, and
+//! reading what an earlier version took.
 
 use super::host_name;
 use crate::error::Error;
@@ -10,9 +11,27 @@ const MAX_INTERFACE: usize = 15;
 
 /// The name of a network, a container or an alias: begins with a letter or digit, goes on with
 /// letters, digits, `_`, `.` and `-`, and can be looked up. It is neither `localhost` nor an address.
+/// One that is remembered may be: earlier versions took it, and an upgrade forgets nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "Remembered", into = "String")]
 pub struct Name(String);
+
+/// A name as it was written down.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Remembered(String);
+
+impl TryFrom<Remembered> for Name {
+    type Error = Error;
+    fn try_from(Remembered(text): Remembered) -> Result<Self, Error> {
+        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+        match starts_well && text.len() <= host_name::LONGEST && text.chars().all(inner) {
+            true => Ok(Self(text)),
+            false => Err(Error::invalid(format!("invalid name {text:?}"))),
+        }
+    }
+}
 
 impl Name {
     /// The name as text.
@@ -207,6 +226,18 @@ mod tests {
         }
         for bad in ["localhost", "LOCALHOST", "a.localhost", "10.0.0.1", "127.1"] {
             assert!(bad.parse::<Name>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_an_earlier_version_took_is_still_read() {
+        for old in ["web", "localhost", "10.0.0.1", "a..b", "a.", &"x".repeat(63)] {
+            let name: Name = serde_json::from_str(&format!("{old:?}")).unwrap();
+            assert_eq!(name.as_str(), old);
+            assert_eq!(serde_json::to_string(&name).unwrap(), format!("{old:?}"));
+        }
+        for bad in ["", "-a", "..", "a/b", "a b", &"x".repeat(254)] {
+            assert!(serde_json::from_str::<Name>(&format!("{bad:?}")).is_err(), "{bad}");
         }
     }
 
