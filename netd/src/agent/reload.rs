@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::spec::{declaration::Declaration, declared::Origin, name::Name};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -63,7 +64,9 @@ impl Agent {
             return;
         }
         let problems = match files::in_directory(&self.spec_dir) {
-            Ok(found) => inner.reload(found).await,
+            Ok(Some(found)) => inner.reload(found).await,
+            // Away for a moment, perhaps: nothing goes for that.
+            Ok(None) => away(&self.spec_dir, &inner.spec.declared.origins()).into_iter().collect(),
             Err(error) => vec![error.to_string()],
         };
         for problem in &problems {
@@ -196,6 +199,22 @@ fn moved(origin: &mut Origin, declaring: Option<&Vec<&Origin>>) {
     }
 }
 
+/// What is wrong where the directory does not exist: nothing, unless files have declared something.
+fn away(directory: &Path, origins: &BTreeSet<Origin>) -> Option<String> {
+    let file = |origin: &Origin| match origin {
+        Origin::File(file) => Some(file.clone()),
+        Origin::Request => None,
+    };
+    let files: Vec<String> = origins.iter().filter_map(file).collect();
+    (!files.is_empty()).then(|| {
+        format!(
+            "the spec directory {} does not exist; what {} declared stays as it is: bring it back, or make it empty, and reload netd",
+            directory.display(),
+            files.join(", ")
+        )
+    })
+}
+
 /// Variables have no value here: nobody's environment is the right one.
 fn declaration(path: &str, text: &str) -> Result<Declaration> {
     let reading = compose::read(&[text], &|_| None);
@@ -216,3 +235,19 @@ fn lines(error: &Error) -> impl Iterator<Item = String> {
 
 /// How soon a namespace that appears is noticed.
 const PERIOD: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_away_is_a_problem_where_its_files_declared_something() {
+        let file = Origin::File("/etc/netd/web.yaml".into());
+        let directory = Path::new("/etc/netd");
+        assert_eq!(away(directory, &BTreeSet::new()), None);
+        assert_eq!(away(directory, &[Origin::Request].into()), None);
+        let problem = away(directory, &[Origin::Request, file].into()).unwrap();
+        assert!(problem.starts_with("the spec directory /etc/netd does not exist"));
+        assert!(problem.contains("what /etc/netd/web.yaml declared stays"));
+    }
+}

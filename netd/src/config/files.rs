@@ -16,17 +16,17 @@ pub struct SpecFile {
     pub text: Result<String>,
 }
 
-/// The YAML files of a directory, by name; none where it does not exist.
+/// The YAML files of a directory, by name; `None` where the directory does not exist.
 ///
 /// # Errors
 /// The directory can't be read.
-pub fn in_directory(directory: &Path) -> Result<Vec<SpecFile>> {
+pub fn in_directory(directory: &Path) -> Result<Option<Vec<SpecFile>>> {
     let cannot = |e: io::Error| {
         Error::kernel(format!("cannot read the spec directory {}: {e}", directory.display()))
     };
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(cannot(e)),
     };
     let mut files = Vec::new();
@@ -39,7 +39,7 @@ pub fn in_directory(directory: &Path) -> Result<Vec<SpecFile>> {
         }
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
+    Ok(Some(files))
 }
 
 /// The text of a file, or of standard input where the path is `-`.
@@ -78,10 +78,10 @@ mod tests {
         put("netd.toml", b"no");
         put(".a.yaml.swp.yaml", b"no");
         put("c.yaml", &[0xff]);
-        let found = in_directory(directory.path()).unwrap();
+        let found = in_directory(directory.path()).unwrap().unwrap();
         let texts: Vec<Option<&str>> = found.iter().map(|file| file.text.as_deref().ok()).collect();
         assert_eq!(texts, [Some("a"), Some("b"), None]);
-        assert_eq!(in_directory(&directory.path().join("none")).unwrap(), []);
+        assert_eq!(in_directory(&directory.path().join("none")).unwrap(), None);
     }
 
     #[test]
