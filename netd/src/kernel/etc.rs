@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::etc::resolv::{self, HostFile, Resolving};
 use std::{
     fs::{self, OpenOptions, Permissions},
-    io::{ErrorKind, Write},
+    io::{ErrorKind, Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -48,14 +48,24 @@ pub fn put(path: &Path, text: &str) -> Result<()> {
     write().map_err(|e| Error::kernel(format!("cannot write {}: {e}", path.display())))
 }
 
-/// Puts what `edit` makes of a file in its place, where it makes something.
+/// Puts what `edit` makes of a file in its place, where it makes something. A container may write
+/// the file: one of more than [`MOST_BYTES`] is left alone.
 ///
 /// # Errors
 /// `Kernel` where it can't be read or written.
 pub fn edit(path: &Path, edit: impl FnOnce(&str) -> Option<String>) -> Result<()> {
-    let now = fs::read(path)
-        .map_err(|e| Error::kernel(format!("cannot read {}: {e}", path.display())))?;
-    let now = String::from_utf8_lossy(&now);
+    let cannot = |e| Error::kernel(format!("cannot read {}: {e}", path.display()));
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(cannot)?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        tracing::warn!(
+            "{} is larger than {MOST_BYTES} bytes and is left as it is; shorten it in the container",
+            path.display()
+        );
+        return Ok(());
+    }
+    let now = String::from_utf8_lossy(&bytes);
     match edit(&now) {
         Some(text) if text != now => put(path, &text),
         _ => Ok(()),
@@ -114,6 +124,8 @@ fn host_file(path: &Path) -> String {
     fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
+/// The largest file of a container that is edited, bytes.
+const MOST_BYTES: u64 = 1 << 20;
 const BEHIND_RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 /// Where `ip netns` keeps namespaces, and files for them.
 const NETNS: [&str; 2] = ["/run/netns", "/var/run/netns"];
@@ -138,6 +150,20 @@ mod tests {
         edit(&path, |_| None).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "short\n");
         assert!(edit(&directory.path().join("none"), |_| None).is_err());
+    }
+
+    #[test]
+    fn a_file_that_a_container_made_huge_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hosts");
+        let emptied = |length: u64| {
+            fs::File::create(&path).unwrap().set_len(length).unwrap();
+            edit(&path, |_| Some("short\n".into())).unwrap();
+            fs::metadata(&path).unwrap().len()
+        };
+        assert_eq!(emptied(1 << 20), 6);
+        assert_eq!(emptied((1 << 20) + 1), (1 << 20) + 1);
+        assert_eq!(emptied(1 << 40), 1 << 40);
     }
 
     #[test]
