@@ -8,7 +8,7 @@ use crate::spec::name::{Id, Name};
 use crate::spec::network::{DEFAULT_NETWORK, Driver, Network};
 use crate::spec::port::{PortHost, PortMapping, Publication, for_exposed};
 use crate::spec::{Spec, lowest_free, timestamp};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 impl Spec {
     /// Registers the container that a request describes, with its addresses and host ports, and
@@ -82,7 +82,7 @@ impl Spec {
             environment: input::parse_environment(&request.environment)?,
             auto_remove: request.auto_remove,
         };
-        container.hosts = input::parse_hosts(&request.add_hosts, &self.host_gateways(&container))?;
+        container.hosts = self.hosts_of(&request.add_hosts, &container)?;
         self.legacy_links(&container)?;
         let mut mappings: Vec<PortMapping> =
             request.publish.iter().map(|spec| spec.parse()).collect::<Result<_>>()?;
@@ -93,6 +93,15 @@ impl Spec {
         container.ports = mappings.into_iter().map(nowhere).collect();
         self.put_ports(&mut container, None, ports)?;
         Ok(container)
+    }
+
+    /// Lines of `--add-host` for a container whose networks are known.
+    pub(super) fn hosts_of(
+        &self,
+        lines: &[String],
+        container: &Container,
+    ) -> Result<Vec<(String, IpAddr)>> {
+        input::parse_hosts(lines, &self.host_gateways(container))
     }
 
     fn check_container_name(&self, name: &str) -> Result<String> {

@@ -68,7 +68,6 @@ impl Spec {
             hostname: wanted.hostname.clone(),
             networks: vec![NetworkAttach { network: "none".into(), ..Default::default() }],
             expose: wanted.expose.clone(),
-            add_hosts: wanted.hosts.clone(),
             dns: wanted.dns.clone(),
             command: vec!["-".into()],
             ..Default::default()
@@ -79,6 +78,7 @@ impl Spec {
         reserved.endpoints = endpoints;
         reserved.dns_search = wanted.dns_search.clone();
         reserved.dns_options = wanted.dns_options.clone();
+        reserved.hosts = self.hosts_of(&wanted.hosts, &reserved).map_err(at_name)?;
         let publication = |mapping: &PortMapping| {
             former.publication(mapping).cloned().unwrap_or_else(|| unpublished(mapping))
         };

@@ -31,8 +31,11 @@ impl Spec {
         let reserved = &service.reserved;
         self.check_host_ports(reserved, ports)?;
         let none = NetworkAttach { network: "none".into(), ..Default::default() };
-        let request = ContainerCreate { networks: vec![none], ..request.clone() };
-        let own = self.new_container(&request, now, ports)?;
+        let bare =
+            ContainerCreate { networks: vec![none], add_hosts: Vec::new(), ..request.clone() };
+        let own = self.new_container(&bare, now, ports)?;
+        // The host's address depends on the networks, which are those of the declaration.
+        let hosts = self.hosts_of(&request.add_hosts, reserved)?;
         let hostname = request.hostname.is_some() || service.wanted.hostname.is_none();
         let mut exposed = [&reserved.exposed[..], &own.exposed].concat();
         exposed.sort_unstable();
@@ -43,7 +46,7 @@ impl Spec {
             endpoints: reserved.endpoints.clone(),
             ports: reserved.ports.clone(),
             exposed,
-            hosts: [&reserved.hosts[..], &own.hosts].concat(),
+            hosts: [&reserved.hosts[..], &hosts].concat(),
             dns: if own.dns.is_empty() { reserved.dns.clone() } else { own.dns },
             dns_search: first(own.dns_search, &reserved.dns_search),
             dns_options: first(own.dns_options, &reserved.dns_options),

@@ -1,6 +1,7 @@
 //! What applying files does to a spec.
 
 mod refused;
+mod resolving;
 
 use super::*;
 use crate::compose;
