@@ -259,6 +259,8 @@ fn in_words_of_files(message: &str) -> String {
         ("with -o ", "with driver_opts "),
         ("--hostname", "hostname"),
         ("--add-host", "extra_hosts"),
+        ("--dns-search", "dns_search"),
+        ("--dns-option", "dns_opt"),
         ("--dns", "dns"),
         ("; make one with netctl network create", "; declare one under networks"),
     ];

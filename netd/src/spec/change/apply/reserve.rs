@@ -69,6 +69,8 @@ impl Spec {
             networks: vec![NetworkAttach { network: "none".into(), ..Default::default() }],
             expose: wanted.expose.clone(),
             dns: wanted.dns.clone(),
+            dns_search: wanted.dns_search.clone(),
+            dns_options: wanted.dns_options.clone(),
             command: vec!["-".into()],
             ..Default::default()
         };
@@ -76,8 +78,6 @@ impl Spec {
         reserved.command.clear();
         reserved.mode = mode;
         reserved.endpoints = endpoints;
-        reserved.dns_search = wanted.dns_search.clone();
-        reserved.dns_options = wanted.dns_options.clone();
         reserved.hosts = self.hosts_of(&wanted.hosts, &reserved).map_err(at_name)?;
         let publication = |mapping: &PortMapping| {
             former.publication(mapping).cloned().unwrap_or_else(|| unpublished(mapping))

@@ -23,3 +23,22 @@ fn host_gateway_is_the_host_on_the_network_that_is_declared() {
     request.add_hosts = vec!["db:x".into()];
     assert!(register(&mut spec, &request).unwrap_err().message.contains("--add-host \"db:x\""));
 }
+
+#[test]
+fn what_resolv_conf_could_not_hold_is_refused() {
+    let mut spec = spec();
+    let good = "services: {a: {dns_search: [a.example, '.'], dns_opt: ['ndots:2', rotate]}}";
+    apply(&mut spec, good).unwrap();
+    assert_eq!(reserved(&spec, "a").dns_search, ["a.example", "."]);
+    assert_eq!(reserved(&spec, "a").dns_options, ["ndots:2", "rotate"]);
+    let before = spec.clone();
+    for (text, fault) in [
+        ("dns_search: [a..b]", "invalid dns_search \"a..b\": it has an empty part"),
+        ("dns_opt: [ndots]", "invalid dns_opt \"ndots\": it needs a number"),
+        ("dns_opt: [a/b]", "invalid dns_opt \"a/b\": write NAME"),
+    ] {
+        let faults = apply(&mut spec, &format!("services: {{b: {{{text}}}}}")).unwrap_err();
+        assert!(faults[0].contains(fault), "{faults:?}");
+    }
+    assert_eq!(spec, before);
+}
