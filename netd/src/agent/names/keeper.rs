@@ -190,17 +190,21 @@ impl Keeper {
         problems
     }
 
-    /// A connection to a netd-dns that speaks as this agent does.
+    /// A connection to a netd-dns that speaks as this agent does, and is of the build that is
+    /// installed.
     fn connect(&mut self) -> Result<Link> {
         self.links += 1;
         let found = self.home.find();
         match found.map(|(stream, process)| (self.greet(stream, process), process)) {
-            Some((Ok(link), _)) if link.version == VERSION => {
+            Some((Ok(link), process))
+                if link.version == VERSION
+                    && !process.is_some_and(|process| self.home.has_other_build(process)) =>
+            {
                 tracing::info!("found netd-dns, which answers {} clients", link.served().len());
                 return Ok(link);
             }
             Some((Ok(link), _)) => {
-                tracing::info!("ending a netd-dns of another version");
+                tracing::info!("ending a netd-dns of another build; the installed one takes over");
                 link.quit();
             }
             Some((Err(error), process)) => {

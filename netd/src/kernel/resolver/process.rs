@@ -14,7 +14,7 @@ use std::{
     os::{
         fd::OwnedFd,
         unix::{
-            fs::PermissionsExt,
+            fs::{MetadataExt, PermissionsExt},
             net::{UnixListener, UnixStream},
         },
     },
@@ -61,6 +61,15 @@ impl Home {
         let stream = UnixStream::connect(&self.socket).ok()?;
         let process = self.listening(&stream);
         Some((stream, process))
+    }
+
+    /// Whether it runs another build than the one that is installed now: the file that it runs was replaced.
+    #[must_use]
+    pub fn has_other_build(&self, process: Running) -> bool {
+        let file = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+        let runs = file(Path::new(&format!("/proc/{}/exe", process.pid)));
+        // Where there is none now, the one that runs is the best there is.
+        file(&self.program).is_some_and(|here| runs.is_some_and(|runs| runs != here))
     }
 
     /// Starts one, and connects to it. It lives on when the agent ends.
@@ -238,6 +247,12 @@ mod tests {
         assert!(process.is_none(), "this test is no netd-dns, and must not be killed");
         home.program = env::current_exe().unwrap();
         let (_stream, process) = home.find().unwrap();
-        assert_eq!(process.unwrap().pid, std::process::id());
+        let process = process.unwrap();
+        assert_eq!(process.pid, std::process::id());
+        assert!(!home.has_other_build(process));
+        home.program = directory.path().join("netd-dns");
+        assert!(!home.has_other_build(process), "there is no other");
+        fs::write(&home.program, "").unwrap();
+        assert!(home.has_other_build(process));
     }
 }
