@@ -4,7 +4,7 @@ use super::{
     CLIENTS, CONFIG, CROWDED, DEVICES, ENDPOINTS, FLOWS, FRAGMENTS, GENERATIONS, HAIRPINS, LOCALS,
     Maps, NETWORKS, OWNED, PORTS, PUBLISHED, RANGES, RECORD, SOURCES, SUBNETS, UNREPLIED, UPLINKS,
     USAGE, found, kernel, named,
-    place::{Place, find_unreplied},
+    place::{self, EEXIST, Place, find_unreplied},
     reclaim,
 };
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_ktime_get_coarse_ns, maps::lpm_trie};
@@ -275,19 +275,7 @@ impl Tables for Maps<'_> {
 
     #[inline(never)]
     fn establish(&mut self, key: &FlowKey) -> Establishing {
-        let Some(place) = find_unreplied(key) else { return Establishing::NotNew };
-        // SAFETY: the element stays readable for as long as the program runs (RCU); the helper
-        // copies the record from one map into the other.
-        let record: &Flow = unsafe { &*place };
-        match FLOWS.insert(key, record, BPF_NOEXIST.into()) {
-            Ok(()) => {}
-            Err(EEXIST) => return Establishing::NotNew,
-            Err(_) => return Establishing::NoRoom,
-        }
-        if UNREPLIED.remove(key).is_err() {
-            let _ = CROWDED.remove(key);
-        }
-        Establishing::Done
+        place::establish(key)
     }
 
     #[inline(always)]
@@ -306,5 +294,3 @@ impl Tables for Maps<'_> {
         false
     }
 }
-
-const EEXIST: i32 = -17;

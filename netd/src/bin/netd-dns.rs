@@ -6,6 +6,7 @@ use listenfd::ListenFd;
 use netd::{
     dns::{
         confine::{Identity, confine},
+        options::Options,
         server::{Server, control},
     },
     logging,
@@ -14,24 +15,8 @@ use nix::{
     sys::socket::{Backlog, listen},
     unistd::geteuid,
 };
-use std::{os::unix::net::UnixListener, path::PathBuf, process::ExitCode, thread};
+use std::{os::unix::net::UnixListener, process::ExitCode, thread};
 use tokio::signal::unix::{SignalKind, signal};
-
-/// Answers containers' questions for names, as the agent says. It is started by netd or by systemd,
-/// with a listening unix socket as its first descriptor beyond the usual three (LISTEN_FDS=1).
-#[derive(Parser)]
-#[command(name = "netd-dns", version)]
-struct Options {
-    /// The file that names the host's resolvers.
-    #[arg(long, value_name = "FILE", default_value = "/etc/resolv.conf")]
-    resolv_conf: PathBuf,
-    /// Whom to become where started as root, a name or UID:GID [default: netd-dns, or else nobody]
-    #[arg(long, value_parser = Identity::parse)]
-    user: Option<Identity>,
-    /// What is written to standard error: error, warn, info, debug, trace.
-    #[arg(long, env = "NETD_LOG_LEVEL", default_value = "info")]
-    log_level: String,
-}
 
 fn main() -> ExitCode {
     match start(Options::parse()) {

@@ -8,6 +8,7 @@ pub mod confine;
 pub mod limits;
 pub mod message;
 pub mod name;
+pub mod options;
 pub mod protocol;
 mod resolv;
 pub mod respond;

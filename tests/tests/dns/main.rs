@@ -4,6 +4,7 @@
 
 mod agents;
 mod forward;
+mod forward_apart;
 mod garbage;
 mod local;
 mod site;
