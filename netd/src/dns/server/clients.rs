@@ -22,14 +22,14 @@ use tokio::{
 #[derive(Debug, Default)]
 pub(super) struct Clients(Mutex<BTreeMap<ClientId, Served>>);
 
-/// Its end is that of all that is done for a client.
+/// Its word or its end ends all that is done for a client.
 pub(super) type Life = watch::Sender<()>;
 
 /// While it lives, its client's sockets are answered.
 #[derive(Debug)]
 struct Served {
     client: Arc<Client>,
-    _life: Life,
+    life: Life,
 }
 
 /// One who asks, and its sockets.
@@ -111,12 +111,15 @@ impl Client {
 
 impl Clients {
     pub(super) fn add(&self, client: Arc<Client>, life: Life) {
-        self.lock().insert(client.id, Served { client, _life: life });
+        self.lock().insert(client.id, Served { client, life });
     }
 
-    /// Whether it was there.
-    pub(super) fn remove(&self, id: ClientId) -> bool {
-        self.lock().remove(&id).is_some()
+    /// Ends all that is done for a client; none where it was not there. When nobody listens to what
+    /// is returned any more, its sockets are closed.
+    pub(super) fn remove(&self, id: ClientId) -> Option<Life> {
+        let Served { life, .. } = self.lock().remove(&id)?;
+        life.send_replace(());
+        Some(life)
     }
 
     pub(super) fn ids(&self) -> Vec<ClientId> {

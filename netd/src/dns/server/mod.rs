@@ -24,8 +24,9 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify, time::timeout};
 
 /// Everything that netd-dns knows and does.
 #[derive(Debug)]
@@ -145,13 +146,20 @@ impl Server {
         self.clients.add(client, life);
     }
 
-    /// Closes a client's sockets.
+    /// Closes a client's sockets, and waits until they are: others may be bound in their place as soon
+    /// as the agent hears of it.
     fn release(&self, client: ClientId) {
-        if self.clients.remove(client) {
-            self.resolver.forget(client);
+        let Some(life) = self.clients.remove(client) else { return };
+        let closed = Handle::current().block_on(timeout(CLOSE_TIME, life.closed()));
+        if closed.is_err() {
+            tracing::warn!("the sockets of {client:?} are not closed yet");
         }
+        self.resolver.forget(client);
     }
 }
+
+/// How long what is done for a client may take to end.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// Writes what others said, or that nobody did.
 fn tell(query: &Query<'_>, kept: Option<&Kept>, age: u32, stream: bool, out: &mut Vec<u8>) {

@@ -87,7 +87,7 @@ impl Sockets {
 }
 
 impl Pool {
-    /// What the agent handed over; questions end when `gone` loses its sender.
+    /// What the agent handed over; questions end at the word or the end of `gone`'s sender.
     pub(crate) fn new(
         datagrams: Vec<OwnedFd>,
         streams: Vec<OwnedFd>,
@@ -99,7 +99,7 @@ impl Pool {
     /// Waits until the container has no resolver here any more.
     pub(crate) async fn gone(&self) {
         let mut gone = self.gone.clone();
-        while gone.changed().await.is_ok() {}
+        let _ = gone.changed().await;
     }
 }
 
