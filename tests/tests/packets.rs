@@ -122,6 +122,17 @@ fn no_program_outgrows_its_budget() {
     }
 }
 
+/// The kernel gives up after a million, and an agent starts no sooner than it is through.
+#[test]
+fn no_program_takes_the_verifier_long() {
+    if !is_root() {
+        return;
+    }
+    for (name, count) in Kernel::new().unwrap().verified().unwrap() {
+        assert!(count <= 300_000, "{name}: {count} instructions");
+    }
+}
+
 #[test]
 fn the_object_has_every_program_and_map() {
     let sizes = budget::measure(netd::kernel::dataplane::OBJECT).unwrap();

@@ -124,14 +124,17 @@ fn source_routes(family: Family) -> Vec<Case> {
             rows.push(Case::new(way("on its way out"), LEAVING, packet, refused));
         }
     }
-    let endless = [7, 0, 0, 0, 131, 7, 4, 0];
-    let packet = from(A, B.mac(), family.of(B), syn(1, 2)).extra(0, &endless).bytes();
-    rows.push(Case::new(
-        "an option without a length is refused",
-        Hook::ContainerOut(A),
-        packet,
-        Verdict::Drop(DropReason::Malformed),
-    ));
+    let broken: [(_, &[u8]); 3] = [
+        ("without a length", &[7, 0, 0, 0, 131, 7, 4, 0]),
+        ("whose length is in the payload", &[1, 1, 1, 7]),
+        ("longer than the header", &[1, 1, 7, 4]),
+    ];
+    for (what, options) in broken {
+        let packet = from(A, B.mac(), family.of(B), syn(1, 2)).extra(0, options).bytes();
+        let refused = Verdict::Drop(DropReason::Malformed);
+        let name = format!("an option {what} is refused");
+        rows.push(Case::new(name, Hook::ContainerOut(A), packet, refused));
+    }
     rows
 }
 

@@ -83,6 +83,19 @@ impl Kernel {
         Ok(Self { ns, ebpf, filled: World::default(), sockets: Sockets::default() })
     }
 
+    /// How many instructions the verifier went through for each program.
+    ///
+    /// # Errors
+    /// Where the kernel does not say it.
+    pub fn verified(&self) -> Result<Vec<(&'static str, u32)>> {
+        let count = |name| {
+            let program = self.ebpf.program(name).context("the object lacks a program")?;
+            let count = program.info()?.verified_instruction_count();
+            Ok((name, count.context("the kernel counts no verified instructions")?))
+        };
+        PROGRAMS.into_iter().map(count).collect()
+    }
+
     /// Fills the maps as the case wants them, runs its packet once, and says what came of it.
     ///
     /// # Errors
