@@ -72,6 +72,7 @@ fn of_wanted(wanted: &Wanted, used: &mut BTreeSet<String>) -> Value {
         }
     }
     put(&mut map, "hostname", json!(wanted.hostname));
+    put(&mut map, "domainname", json!(wanted.domainname));
     put(&mut map, "ports", json!(wanted.ports.iter().map(of_port).collect::<Vec<_>>()));
     put(&mut map, "expose", json!(wanted.expose));
     put(&mut map, "extra_hosts", json!(wanted.hosts));
@@ -147,6 +148,7 @@ fn of_container(spec: &Spec, container: &Container) -> Option<(Name, Wanted)> {
             ports: container.ports.iter().map(|port| port.mapping.clone()).collect(),
             expose: container.exposed.iter().map(|(port, p)| format!("{port}/{p}")).collect(),
             hostname: Some(container.hostname.clone()).filter(|hostname| hostname != short),
+            domainname: Some(container.domainname.clone()).filter(|domain| !domain.is_empty()),
             hosts: hosts.collect(),
             dns: container.dns.iter().map(ToString::to_string).collect(),
             dns_search: container.dns_search.clone(),

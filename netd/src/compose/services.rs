@@ -125,7 +125,8 @@ impl Declaring<'_> {
             Mode::Own => self.networks(scope, known, reader),
             Mode::Predefined(name, place) => {
                 let attach = NetworkAttach { network: name.into(), ..Default::default() };
-                (vec![WantedNetwork { attach, ..Default::default() }], vec![place])
+                let links = self.links(scope, reader);
+                (vec![WantedNetwork { attach, links, ..Default::default() }], vec![place])
             }
             Mode::Shared => (Vec::new(), Vec::new()),
         };
@@ -141,6 +142,7 @@ impl Declaring<'_> {
             ports,
             expose: plain::exposed(service, reader),
             hostname: plain::hostname(service, reader),
+            domainname: plain::domainname(service, reader),
             hosts: plain::hosts(service, reader),
             dns: plain::dns(service, reader),
             dns_search: plain::words("dns_search", &service.dns_search.0, reader),

@@ -127,7 +127,8 @@ fn a_service_is_read_whole() {
     assert_eq!(links, ["db:database", "db:db", "old:old"]);
     let ports: Vec<String> = wanted.ports.iter().map(ToString::to_string).collect();
     assert_eq!(ports, ["80/tcp", "8080:80/udp", "[::1]:8443:443/tcp,from=10.0.0.0/8"]);
-    assert_eq!(wanted.hostname.as_deref(), Some("www.example.org"));
+    assert_eq!(wanted.hostname.as_deref(), Some("www"));
+    assert_eq!(wanted.domainname.as_deref(), Some("example.org"));
     assert_eq!(wanted.expose, ["81", "53/udp"]);
     assert_eq!(wanted.hosts, ["me:host-gateway", "two:10.0.0.1", "two:::1"]);
     assert_eq!(wanted.dns_search, ["a.example", "."]);

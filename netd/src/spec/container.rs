@@ -67,10 +67,11 @@ impl Container {
     }
 
     /// The host name that others can have for it: its own name, or what the file of a foreign
-    /// namespace is called. A foreign process has none.
+    /// namespace is called. A foreign process has none, unless it was declared with one.
     #[must_use]
     pub fn host_name(&self) -> Option<&str> {
         match &self.source {
+            _ if self.name.parse::<Name>().is_ok() => Some(&self.name),
             Source::Run => Some(&self.name),
             Source::Pid => None,
             Source::Path(path) => {

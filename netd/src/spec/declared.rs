@@ -61,6 +61,8 @@ pub struct Wanted {
     pub expose: Vec<String>,
     /// The name it gives itself.
     pub hostname: Option<String>,
+    /// The domain that completes that name.
+    pub domainname: Option<String>,
     /// Lines of its /etc/hosts: `NAME:ADDRESS`.
     pub hosts: Vec<String>,
     /// Its resolvers.

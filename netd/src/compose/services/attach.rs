@@ -9,6 +9,7 @@ use crate::compose::{Scope, name};
 use crate::spec::container::Link;
 use crate::spec::declaration::{Declaration, Place};
 use crate::spec::declared::WantedNetwork;
+use crate::spec::host_name;
 use crate::spec::name::{InterfaceName, Mac, Name};
 use std::{
     collections::BTreeSet,
@@ -70,7 +71,7 @@ impl Declaring<'_> {
             aliases.push(self.key.value.clone());
         }
         for alias in &words.aliases {
-            let alias = reader.parse("alias", alias, name).map(|alias| alias.to_string());
+            let alias = reader.parse("alias", alias, alias_name).map(|alias| alias.to_string());
             aliases.extend(alias.filter(|alias| !aliases.contains(alias)));
         }
         if let Some(unsupported) = &words.gw_priority
@@ -160,7 +161,7 @@ impl Declaring<'_> {
     }
 
     /// `SERVICE[:ALIAS]` of this file, `CONTAINER[:ALIAS]` of others.
-    fn links(&self, scope: &Scope, reader: &mut Reader<'_>) -> Vec<Link> {
+    pub(super) fn links(&self, scope: &Scope, reader: &mut Reader<'_>) -> Vec<Link> {
         let mut links: Vec<Link> = Vec::new();
         for text in &self.service.links {
             let (target, alias) = text.value.split_once(':').unwrap_or((&text.value, &text.value));
@@ -187,8 +188,16 @@ impl Declaring<'_> {
 
 fn link(container: &str, alias: &str, text: &At<String>, reader: &mut Reader<'_>) -> Option<Link> {
     let alias = At { place: text.place, value: alias.to_owned() };
-    let alias = reader.parse("link alias", &alias, name)?;
+    let alias = reader.parse("link alias", &alias, alias_name)?;
     Some(Link { container: container.to_owned(), alias })
+}
+
+/// A name that somebody can look up.
+fn alias_name(text: &str) -> Result<Name, String> {
+    match host_name::is_address(text) {
+        true => Err("it reads as an IP address; write a name".into()),
+        false => name(text),
+    }
 }
 
 fn mac_address(text: &str) -> Result<Mac, &'static str> {

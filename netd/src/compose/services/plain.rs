@@ -2,30 +2,18 @@
 
 use crate::compose::reader::{At, Reader};
 use crate::compose::words::{Pair, Scalar, Service};
-use crate::spec::name::Name;
-use crate::spec::port;
+use crate::spec::{host_name, name::Name, port};
 use std::net::IpAddr;
 
-/// `hostname`, with `domainname` behind it.
 pub(super) fn hostname(service: &Service, reader: &mut Reader<'_>) -> Option<String> {
-    let host = service.hostname.as_ref();
-    let parse = |text: &str| text.parse::<Name>().map_err(|_| super::super::NAME);
-    let parsed = host.and_then(|host| reader.parse("hostname", host, parse));
-    let domain = service.domainname.as_ref();
-    let domain =
-        domain.and_then(|domain| Some((domain.place, reader.parse("domainname", domain, parse)?)));
-    match (parsed, domain) {
-        (Some(host), Some((place, domain))) => {
-            let value = format!("{host}.{domain}");
-            reader.parse("hostname", &At { place, value }, parse).map(|name| name.to_string())
-        }
-        (Some(host), None) => Some(host.to_string()),
-        (None, Some((place, _))) if host.is_none() => {
-            reader.fault(place, "domainname has no hostname to stand behind; write hostname too");
-            None
-        }
-        (None, _) => None,
-    }
+    let parse = |text: &str| text.parse::<Name>().map_err(|_| crate::compose::NAME);
+    let host = reader.parse("hostname", service.hostname.as_ref()?, parse);
+    host.map(|host| host.to_string())
+}
+
+pub(super) fn domainname(service: &Service, reader: &mut Reader<'_>) -> Option<String> {
+    let parse = |text: &str| host_name::fault(text).map_or_else(|| Ok(text.to_owned()), Err);
+    reader.parse("domainname", service.domainname.as_ref()?, parse)
 }
 
 pub(super) fn exposed(service: &Service, reader: &mut Reader<'_>) -> Vec<String> {
@@ -64,12 +52,8 @@ pub(super) fn hosts(service: &Service, reader: &mut Reader<'_>) -> Vec<String> {
 }
 
 fn host(name: &At<String>, address: &At<String>, reader: &mut Reader<'_>) -> Option<String> {
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if !(1..=253).contains(&name.value.len()) || !name.value.chars().all(inner) {
-        let why = format!(
-            "extra_hosts {:?}: write the name in letters, digits, '-', '_' and '.'",
-            name.value
-        );
+    if let Some(fault) = host_name::fault(&name.value) {
+        let why = format!("extra_hosts {:?}: the name is wrong: {fault}", name.value);
         reader.fault(name.place, why);
         return None;
     }

@@ -259,6 +259,7 @@ fn in_words_of_files(message: &str) -> String {
         ("with -o ", "with driver_opts "),
         ("--hostname", "hostname"),
         ("--add-host", "extra_hosts"),
+        ("--domainname", "domainname"),
         ("--dns-search", "dns_search"),
         ("--dns-option", "dns_opt"),
         ("--dns", "dns"),

@@ -44,11 +44,32 @@ impl Spec {
         lowest_free(self.containers.values().map(|c| c.number))
     }
 
-    pub(super) fn new_container(
+    fn new_container(
         &self,
         request: &ContainerCreate,
         now: u64,
         ports: &mut PortHost<'_>,
+    ) -> Result<Container> {
+        let attachments = self.attachments(&request.networks)?;
+        let mut container = self.container_on(attachments, request, now)?;
+        self.legacy_links(&container)?;
+        let mut mappings: Vec<PortMapping> =
+            request.publish.iter().map(|spec| spec.parse()).collect::<Result<_>>()?;
+        if request.publish_all {
+            mappings.extend(for_exposed(&mappings, &container.exposed));
+        }
+        let nowhere = |mapping| Publication { mapping, published: Vec::new() };
+        container.ports = mappings.into_iter().map(nowhere).collect();
+        self.put_ports(&mut container, None, ports)?;
+        Ok(container)
+    }
+
+    /// A container with everything that the request says but networks and ports.
+    pub(super) fn container_on(
+        &self,
+        (mode, endpoints): (Mode, BTreeMap<Id, Endpoint>),
+        request: &ContainerCreate,
+        now: u64,
     ) -> Result<Container> {
         input::check_command(&request.command)?;
         let id = Id::random();
@@ -60,7 +81,6 @@ impl Spec {
             Some(hostname) => input::parse_hostname(hostname)?,
             None => id.short().to_owned(),
         };
-        let (mode, endpoints) = self.attachments(&request.networks)?;
         let mut container = Container {
             id,
             number: self.free_container_number(),
@@ -82,26 +102,8 @@ impl Spec {
             environment: input::parse_environment(&request.environment)?,
             auto_remove: request.auto_remove,
         };
-        container.hosts = self.hosts_of(&request.add_hosts, &container)?;
-        self.legacy_links(&container)?;
-        let mut mappings: Vec<PortMapping> =
-            request.publish.iter().map(|spec| spec.parse()).collect::<Result<_>>()?;
-        if request.publish_all {
-            mappings.extend(for_exposed(&mappings, &container.exposed));
-        }
-        let nowhere = |mapping| Publication { mapping, published: Vec::new() };
-        container.ports = mappings.into_iter().map(nowhere).collect();
-        self.put_ports(&mut container, None, ports)?;
+        container.hosts = input::parse_hosts(&request.add_hosts, &self.host_gateways(&container))?;
         Ok(container)
-    }
-
-    /// Lines of `--add-host` for a container whose networks are known.
-    pub(super) fn hosts_of(
-        &self,
-        lines: &[String],
-        container: &Container,
-    ) -> Result<Vec<(String, IpAddr)>> {
-        input::parse_hosts(lines, &self.host_gateways(container))
     }
 
     fn check_container_name(&self, name: &str) -> Result<String> {

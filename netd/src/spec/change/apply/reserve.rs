@@ -61,24 +61,23 @@ impl Spec {
     ) -> Result<Container, Vec<Fault>> {
         let at_name =
             |error: Error| vec![Fault::new(service.place, in_words_of_files(&error.message))];
-        let (mode, endpoints) = self.reserve_networks(service, former)?;
+        let attachments = self.reserve_networks(service, former)?;
         let wanted = &service.wanted;
         let request = ContainerCreate {
             name: Some(service.name.to_string()),
             hostname: wanted.hostname.clone(),
-            networks: vec![NetworkAttach { network: "none".into(), ..Default::default() }],
+            domainname: wanted.domainname.clone(),
             expose: wanted.expose.clone(),
+            add_hosts: wanted.hosts.clone(),
             dns: wanted.dns.clone(),
             dns_search: wanted.dns_search.clone(),
             dns_options: wanted.dns_options.clone(),
+            // What runs is not known yet.
             command: vec!["-".into()],
             ..Default::default()
         };
-        let mut reserved = self.new_container(&request, now, ports).map_err(at_name)?;
+        let mut reserved = self.container_on(attachments, &request, now).map_err(at_name)?;
         reserved.command.clear();
-        reserved.mode = mode;
-        reserved.endpoints = endpoints;
-        reserved.hosts = self.hosts_of(&wanted.hosts, &reserved).map_err(at_name)?;
         let publication = |mapping: &PortMapping| {
             former.publication(mapping).cloned().unwrap_or_else(|| unpublished(mapping))
         };

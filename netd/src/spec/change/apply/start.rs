@@ -1,6 +1,6 @@
 //! Containers that were declared before they came.
 
-use crate::api::protocol::{ContainerCreate, NetworkAttach};
+use crate::api::protocol::ContainerCreate;
 use crate::error::{Error, Result};
 use crate::spec::change::attach::Foreign;
 use crate::spec::container::{Container, Source, Status};
@@ -30,24 +30,21 @@ impl Spec {
         }
         let reserved = &service.reserved;
         self.check_host_ports(reserved, ports)?;
-        let none = NetworkAttach { network: "none".into(), ..Default::default() };
-        let bare =
-            ContainerCreate { networks: vec![none], add_hosts: Vec::new(), ..request.clone() };
-        let own = self.new_container(&bare, now, ports)?;
-        // The host's address depends on the networks, which are those of the declaration.
-        let hosts = self.hosts_of(&request.add_hosts, reserved)?;
+        let attachments = (reserved.mode, reserved.endpoints.clone());
+        let own = self.container_on(attachments, request, now)?;
+        self.legacy_links(&own)?;
         let hostname = request.hostname.is_some() || service.wanted.hostname.is_none();
+        let domainname = request.domainname.is_some();
         let mut exposed = [&reserved.exposed[..], &own.exposed].concat();
         exposed.sort_unstable();
         exposed.dedup();
         Ok(Container {
             hostname: if hostname { own.hostname } else { reserved.hostname.clone() },
-            mode: reserved.mode,
-            endpoints: reserved.endpoints.clone(),
+            domainname: if domainname { own.domainname } else { reserved.domainname.clone() },
             ports: reserved.ports.clone(),
             exposed,
-            hosts: [&reserved.hosts[..], &hosts].concat(),
-            dns: if own.dns.is_empty() { reserved.dns.clone() } else { own.dns },
+            hosts: [&reserved.hosts[..], &own.hosts].concat(),
+            dns: first(own.dns, &reserved.dns),
             dns_search: first(own.dns_search, &reserved.dns_search),
             dns_options: first(own.dns_options, &reserved.dns_options),
             ..own
@@ -104,6 +101,6 @@ impl Spec {
     }
 }
 
-fn first(given: Vec<String>, declared: &[String]) -> Vec<String> {
+fn first<T: Clone>(given: Vec<T>, declared: &[T]) -> Vec<T> {
     if given.is_empty() { declared.to_vec() } else { given }
 }

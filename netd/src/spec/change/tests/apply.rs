@@ -1,5 +1,6 @@
 //! What applying files does to a spec.
 
+mod names;
 mod refused;
 mod resolving;
 
@@ -274,25 +275,4 @@ fn host_and_none_need_no_network() {
         assert_eq!(spec.containers[&id].mode, mode);
     }
     assert!(spec.network("default").is_err());
-}
-
-#[test]
-fn an_export_declares_what_there_is() {
-    let text = "networks: {back: {enable_ipv6: true, internal: true, labels: {a: 'b$$c'}}, front: {driver_opts: {netd.mss: clamp}}}\n\
-                services:\n  web:\n    hostname: www\n    networks: {back: {aliases: [w]}, front: {priority: 3}}\n    \
-                ports: ['80', {target: 81, published: 8081, x-netd: {from: [10.0.0.0/8]}}]\n    expose: [9]\n    dns: 9.9.9.9\n  \
-                ns: {networks: [front], x-netd: {namespace: 'netns:/run/netns/r'}}";
-    let mut spec = spec();
-    apply(&mut spec, text).unwrap();
-    start(&mut spec, &named("web"));
-    crate::spec::fixture::run(&mut spec, "by-hand", &["front"]);
-    let before = spec.clone();
-    let yaml = compose::to_yaml(&compose::export(&spec));
-    let changes = apply(&mut spec, &yaml).unwrap();
-    assert!(
-        changes.len() == 1 && changes[0].starts_with("declare container by-hand: "),
-        "{changes:?}\n{yaml}"
-    );
-    spec.declared.services.remove(&"by-hand".parse::<Name>().unwrap());
-    assert_eq!(spec, before, "{yaml}");
 }
