@@ -42,7 +42,7 @@ fn start(options: Options) -> Result<()> {
     confine(options.user.unwrap_or_else(Identity::usual), &options.resolv_conf)
         .context("cannot give up root's rights")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
+        .worker_threads(workers())
         .enable_all()
         .build()
         .context("cannot start threads")?;
@@ -71,5 +71,8 @@ async fn run(options: Options, listener: UnixListener, owner: nix::unistd::Uid) 
     Ok(())
 }
 
-/// One that waits long for a processor holds up only half of the clients.
-const WORKERS: usize = 2;
+/// One that waits long for a processor holds up only half of the clients; two on one processor would only
+/// wake each other.
+fn workers() -> usize {
+    thread::available_parallelism().map_or(1, |processors| processors.get().min(2))
+}

@@ -8,7 +8,7 @@ use crate::spec::name::{Id, Name};
 use crate::spec::network::{DEFAULT_NETWORK, Driver, Network};
 use crate::spec::port::{PortHost, PortMapping, Publication, for_exposed};
 use crate::spec::{Spec, lowest_free, timestamp};
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 impl Spec {
     /// Registers the container that a request describes, with its addresses and host ports, and
