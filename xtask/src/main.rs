@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         ["test", filter @ ..] => test::run(filter),
         ["check"] => check::run(),
         ["bench", "packet", options @ ..] => bench::packet(options),
+        ["bench", "xdp", options @ ..] => bench::xdp(options),
         ["bench", "quick"] => bench::quick(),
         ["bench", "ports", options @ ..] => bench::ports::run(options),
         ["bench", "dns", options @ ..] => bench::dns::run(options),
@@ -66,6 +67,8 @@ usage: cargo xtask VERB
   test [FILTER]  setup and build, then every test (root or sudo)
   check          formatting, lints, the architecture's rules, licenses of the dependencies
   bench packet   nanoseconds and instructions per packet of each program
+  bench xdp [ROUNDS]
+                 packets from outside by XDP, by TCX and by iptables
   bench quick    throughput and latency between two containers, next to a veth pair and a bridge
   bench ports [--rounds N] [--quick] [--processors two|awake|one]
                  published ports next to iptables, nftables and docker-proxy, where they are installed

@@ -16,10 +16,19 @@ pub(crate) const ECHO: &str = "bench-echo";
 
 /// Runs the programs on prepared packets, in the kernel. `options` go to the measuring program.
 pub(crate) fn packet(options: &[&str]) -> Result<()> {
+    measure("bench-packet", options)
+}
+
+/// Sends frames from outside to a published port, with XDP on the uplink and without, next to iptables.
+pub(crate) fn xdp(options: &[&str]) -> Result<()> {
+    measure("bench-xdp", options)
+}
+
+fn measure(program: &str, options: &[&str]) -> Result<()> {
     setup::run()?;
-    let program = ["--release", "--package", "netd-tests", "--bin", "bench-packet"];
-    run::show(run::cargo("build").args(program))?;
-    let binary = build::binary("bench-packet");
+    let what = ["--release", "--package", "netd-tests", "--bin", program];
+    run::show(run::cargo("build").args(what))?;
+    let binary = build::binary(program);
     run::show(run::as_root(&binary.to_string_lossy())?.args(options).current_dir(run::root()))
 }
 
