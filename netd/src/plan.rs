@@ -222,7 +222,10 @@ fn same_pair(a: &Veth, b: &Veth) -> bool {
 
 /// Whether two veths of the [`same_pair`] are equal but for being up.
 fn same_form(a: &Veth, b: &Veth) -> bool {
-    a.bridge == b.bridge && a.mtu == b.mtu && a.addresses == b.addresses
+    a.bridge == b.bridge
+        && a.mtu == b.mtu
+        && a.aggregate == b.aggregate
+        && a.addresses == b.addresses
 }
 
 /// The keys of `before` that `after` lacks.

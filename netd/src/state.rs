@@ -75,6 +75,8 @@ pub struct Veth {
     pub bridge: InterfaceName,
     /// Largest packet in bytes, both sides.
     pub mtu: u32,
+    /// Bytes of TCP over IPv4 that the container hands over at a time, headers included.
+    pub aggregate: u32,
     /// The container's namespace.
     pub netns: Netns,
     /// The device's name in the container.

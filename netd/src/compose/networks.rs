@@ -142,6 +142,7 @@ fn options(extra: &super::words::NetworkExtra) -> Vec<(At<String>, At<Scalar>)> 
     let all = [
         ("netd.nat_mapping", &extra.nat_mapping),
         ("netd.mss", &extra.mss),
+        ("netd.big_tcp", &extra.big_tcp),
         ("com.docker.network.host_ipv4", &extra.host_ipv4),
         ("com.docker.network.host_ipv6", &extra.host_ipv6),
         ("com.docker.network.driver.mtu", &extra.mtu),

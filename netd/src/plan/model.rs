@@ -125,6 +125,7 @@ impl Model {
         let changed = Veth {
             bridge: new.bridge.clone(),
             mtu: new.mtu,
+            aggregate: new.aggregate,
             addresses: new.addresses.clone(),
             ..old.clone()
         };

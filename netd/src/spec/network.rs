@@ -87,6 +87,10 @@ pub struct NetworkOptions {
     /// The segment size that TCP connections to the outside announce: `netd.mss`.
     #[serde(default)]
     pub mss: Mss,
+    /// Whether containers hand over more than 64 KiB of TCP over IPv4 at a time: `netd.big_tcp`,
+    /// default none (`auto`: on internal networks only, where nothing is ever cut for a wire).
+    #[serde(default)]
+    pub big_tcp: Option<bool>,
 }
 
 /// What making a network depends on beside the request and the other networks.

@@ -42,6 +42,7 @@ fn a_network_has_the_addresses_and_options_that_it_was_made_with() -> Result<()>
         ["-o", "com.docker.network.host_ipv6=2001:db8:1::2"],
         ["-o", "netd.nat_mapping=endpoint-independent"],
         ["-o", "netd.mss=clamp"],
+        ["-o", "netd.big_tcp=on"],
     ];
     let id = host.ok(&[
         &["network", "create", "web", "--internal"][..],

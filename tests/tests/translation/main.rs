@@ -15,6 +15,7 @@ mod hairpin;
 mod handshake;
 mod incoming;
 mod kernel_nat;
+mod large;
 mod options;
 mod oracle;
 mod outgoing;

@@ -9,15 +9,15 @@ use netd::kernel::netns::Namespace;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 
 /// A network with these options and two containers, gone with the value.
-struct Network<'a> {
+pub(super) struct Network<'a> {
     site: &'a Site,
-    containers: [Namespace; 2],
+    pub(super) containers: [Namespace; 2],
 }
 
 const NAMES: [&str; 2] = ["optional-1", "optional-2"];
 
 impl<'a> Network<'a> {
-    fn new(site: &'a Site, options: &[&str]) -> Result<Self> {
+    pub(super) fn new(site: &'a Site, options: &[&str]) -> Result<Self> {
         let options: Vec<&str> = options.iter().flat_map(|option| ["-o", option]).collect();
         let create = [&["network", "create", "--ipv6"][..], &options, &["optional"]].concat();
         site.lan.ok(&create)?;
@@ -29,11 +29,17 @@ impl<'a> Network<'a> {
         Ok(Self { site, containers: [one?, two?] })
     }
 
+    /// The IPv4 address of the second container.
+    pub(super) fn second(&self) -> Result<IpAddr> {
+        let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        Ok(self.site.lan.ok(&["inspect", NAMES[1], "--format", format])?.parse()?)
+    }
+
     fn udp(&self, container: usize, family: Family, port: u16) -> Result<UdpSocket> {
         Ok(self.containers[container].run(|| UdpSocket::bind((family.any(), port)))??)
     }
 
-    fn connect(&self, to: (IpAddr, u16)) -> Result<TcpStream> {
+    pub(super) fn connect(&self, to: (IpAddr, u16)) -> Result<TcpStream> {
         Ok(self.containers[0].run(|| TcpStream::connect(to))??)
     }
 }

@@ -43,6 +43,8 @@ words! {
         "nat_mapping" => nat_mapping: Option<At<Scalar>>,
         /// `clamp`, or the bytes that TCP segments have at most.
         "mss" => mss: Option<At<Scalar>>,
+        /// `auto`, `on` or `off`: whether containers hand over more than 64 KiB of TCP at a time.
+        "big_tcp" => big_tcp: Option<At<Scalar>>,
         /// The host's IPv4 address to masquerade behind.
         "host_ipv4" => host_ipv4: Option<At<Scalar>>,
         /// The host's IPv6 address to masquerade behind.

@@ -36,6 +36,8 @@ pub(super) struct Link {
     pub(super) mac: Option<Mac>,
     /// Largest packet in bytes.
     pub(super) mtu: u32,
+    /// Bytes of TCP over IPv4 that it takes at a time.
+    pub(super) aggregate: u32,
     /// Index of the bridge or bond that it is a port of.
     pub(super) master: Option<u32>,
     /// Index of a veth's other side, in that side's namespace.
@@ -76,6 +78,7 @@ impl Link {
             LinkAttribute::IfAlias(alias) => self.owner = Owner::from_alias(&alias),
             LinkAttribute::Address(bytes) => self.mac = <[u8; 6]>::try_from(bytes).ok().map(Mac),
             LinkAttribute::Mtu(mtu) => self.mtu = mtu,
+            LinkAttribute::GsoIpv4MaxSize(bytes) => self.aggregate = bytes,
             LinkAttribute::Controller(index) => self.master = Some(index),
             LinkAttribute::Link(index) => self.peer = Some(index),
             LinkAttribute::LinkNetNsId(id) => self.peer_namespace = Some(id),

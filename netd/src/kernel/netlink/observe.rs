@@ -166,6 +166,7 @@ fn veth(
         endpoint: id.clone(),
         bridge: master.unwrap_or(name).clone(),
         mtu: link.mtu,
+        aggregate: 0,
         netns: Netns(0),
         peer: name.clone(),
         mac: NO_MAC,
@@ -178,6 +179,7 @@ fn veth(
         veth.netns = inside.netns;
         veth.peer = peer.interface_name().unwrap_or_else(|| name.clone());
         veth.mac = peer.mac.unwrap_or(NO_MAC);
+        veth.aggregate = peer.aggregate;
         veth.addresses = assigned(peer.index, &inside.addresses);
         // Both sides should be equal; the one that differs from the wish is not known here.
         veth.mtu = if peer.mtu == link.mtu { link.mtu } else { 0 };

@@ -182,7 +182,8 @@ impl Netlink {
         if !new {
             inside.prune_addresses(index, &veth.addresses).await.map_err(failed())?;
         }
-        let form = vec![LinkAttribute::Mtu(veth.mtu)];
+        let form =
+            vec![LinkAttribute::Mtu(veth.mtu), LinkAttribute::GsoIpv4MaxSize(veth.aggregate)];
         let mut requests = vec![link::modify(link::numbered(index), form)];
         requests.extend(addresses::put(index, &veth.addresses));
         requests.push(link::raise(index));

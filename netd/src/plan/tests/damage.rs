@@ -50,7 +50,9 @@ pub(super) fn damage(state: &mut State, kind: Damage, index: Index) {
         Damage::ReaddressVeth => pick(&mut state.veths, index, |v| {
             v.addresses.pop_first();
         }),
-        Damage::ResizeVeth => pick(&mut state.veths, index, |v| v.mtu = 1280),
+        Damage::ResizeVeth => pick(&mut state.veths, index, |v| {
+            (v.mtu, v.aggregate) = (1280, 32_768);
+        }),
         Damage::ForgetDevice => forget(&mut state.devices, index),
         Damage::StrangeDevice => {
             if let Some(device) = state.devices.values().next().cloned() {

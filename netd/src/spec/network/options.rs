@@ -20,6 +20,7 @@ impl NetworkOptions {
             host_ipv6: None,
             endpoint_independent: false,
             mss: Mss::Unchanged,
+            big_tcp: None,
         }
     }
 
@@ -52,6 +53,7 @@ impl NetworkOptions {
             HOST_IPV6 => self.host_ipv6 = Some(parse_source(value, "IPv6")?),
             NAT_MAPPING => self.endpoint_independent = parse_mapping(value)?,
             MSS => self.mss = parse_mss(value)?,
+            BIG_TCP => self.big_tcp = parse_big_tcp(value)?,
             _ => {
                 let known = KEYS.join(", ");
                 return Err(Error::invalid(format!("unknown key; the known ones are {known}")));
@@ -119,6 +121,15 @@ fn parse_mss(value: &str) -> Result<Mss> {
     }
 }
 
+fn parse_big_tcp(value: &str) -> Result<Option<bool>> {
+    match value {
+        "auto" => Ok(None),
+        "on" => Ok(Some(true)),
+        "off" => Ok(Some(false)),
+        _ => Err(Error::invalid("the value is neither auto, on nor off")),
+    }
+}
+
 pub(super) const BRIDGE_NAME: &str = "com.docker.network.bridge.name";
 const MTU: &str = "com.docker.network.driver.mtu";
 const ICC: &str = "com.docker.network.bridge.enable_icc";
@@ -128,8 +139,19 @@ pub(super) const HOST_IPV4: &str = "com.docker.network.host_ipv4";
 pub(super) const HOST_IPV6: &str = "com.docker.network.host_ipv6";
 const NAT_MAPPING: &str = "netd.nat_mapping";
 const MSS: &str = "netd.mss";
-const KEYS: [&str; 9] =
-    [BRIDGE_NAME, MTU, ICC, MASQUERADE, HOST_BINDING, HOST_IPV4, HOST_IPV6, NAT_MAPPING, MSS];
+const BIG_TCP: &str = "netd.big_tcp";
+const KEYS: [&str; 10] = [
+    BRIDGE_NAME,
+    MTU,
+    ICC,
+    MASQUERADE,
+    HOST_BINDING,
+    HOST_IPV4,
+    HOST_IPV6,
+    NAT_MAPPING,
+    MSS,
+    BIG_TCP,
+];
 
 const DEFAULT_MTU: u32 = 1500;
 /// The least that IPv4 asks for (RFC 791).
@@ -168,7 +190,10 @@ mod tests {
         assert!(!parse(NAT_MAPPING, "per-flow", false).unwrap().endpoint_independent);
         assert_eq!(parse(MSS, "clamp", false).unwrap().mss, Mss::Clamp);
         assert_eq!(parse(MSS, "1360", false).unwrap().mss, Mss::AtMost(1360));
+        assert_eq!(parse(BIG_TCP, "on", false).unwrap().big_tcp, Some(true));
+        assert_eq!(parse(BIG_TCP, "off", false).unwrap().big_tcp, Some(false));
         let defaults = NetworkOptions::defaults("nd-x".parse().unwrap());
+        assert_eq!(parse(BIG_TCP, "auto", false).unwrap(), defaults);
         assert_eq!(parse(ICC, "true", false).unwrap(), defaults);
     }
 
@@ -189,6 +214,7 @@ mod tests {
             (MSS, "535"),
             (MSS, "65496"),
             (MSS, ""),
+            (BIG_TCP, "true"),
         ] {
             let error = parse(key, value, false).unwrap_err();
             assert!(error.message.starts_with(&format!("option {key}={value}: ")), "{error}");
