@@ -86,7 +86,7 @@ impl Store {
     /// Where a container's log and the files that it sees are.
     #[must_use]
     pub fn container_directory(&self, id: &Id) -> PathBuf {
-        self.directory.join("containers").join(id.as_str())
+        container_directory(&self.directory, id)
     }
 
     /// Makes a container's directory, for root only.
@@ -228,6 +228,12 @@ fn set_aside(path: &Path) -> Result<PathBuf> {
         Error::internal(format!("cannot set {} aside: {e}; move it away by hand", path.display()))
     })?;
     Ok(aside)
+}
+
+/// As [`Store::container_directory`], below the directory of a store.
+#[must_use]
+pub fn container_directory(store: &Path, id: &Id) -> PathBuf {
+    store.join("containers").join(id.as_str())
 }
 
 /// Makes a directory for root only, and those above it, where they are missing.

@@ -1,6 +1,6 @@
 //! Requests about files that declare what should exist.
 
-use super::{Agent, Inner, networks::resolve, seconds};
+use super::{Agent, Inner, seconds};
 use crate::api::protocol::{Applied, Apply};
 use crate::compose::{self, Reading};
 use crate::desired::desired;
@@ -15,6 +15,7 @@ use crate::spec::{
     name::Name,
     network::NetworkContext,
 };
+use futures_util::stream::{FuturesOrdered, StreamExt};
 use std::collections::BTreeMap;
 
 /// Files, read.
@@ -64,7 +65,7 @@ impl Agent {
     /// # Errors
     /// None so far.
     pub async fn export(&self) -> Result<serde_json::Value> {
-        Ok(compose::export(&self.inner.lock().await.spec))
+        Ok(compose::export(&self.latest.get().spec))
     }
 }
 
@@ -77,7 +78,7 @@ impl Inner {
     pub(super) async fn apply(&mut self, declaring: &Declaring<'_>) -> Result<Applied> {
         let (actual, host) = self.live.observe().await?;
         let mut view = self.port_view(true).await?;
-        let present = self.present(declaring)?;
+        let present = self.present(declaring).await?;
         let foreign = present.iter().map(|(name, (f, _))| (name.clone(), f.clone())).collect();
         let circumstances = Circumstances {
             network: NetworkContext { host: &host, seed: self.seed, now: seconds() },
@@ -85,7 +86,7 @@ impl Inner {
             prune: declaring.prune,
             foreign: &foreign,
         };
-        let mut next = self.spec.clone();
+        let mut next = Spec::clone(&self.spec);
         let applied = view.lend(|ports| next.apply(declaring.declaration, &circumstances, ports));
         let changes =
             applied.map_err(|faults| refusal(ErrorCode::Conflict, &faults, declaring.files))?;
@@ -93,7 +94,7 @@ impl Inner {
         let due = now(&self.spec);
         let steps = now(&next).into_iter().filter(|step| !due.contains(step));
         let applied = Applied { changes, steps: steps.map(|step| step.to_string()).collect() };
-        if declaring.dry_run || next == self.spec {
+        if declaring.dry_run || next == *self.spec {
             return Ok(applied);
         }
         let joined = self.join_new(present, &next).await;
@@ -110,15 +111,22 @@ impl Inner {
     }
 
     /// The namespaces of declared containers that exist and that no container of the name has.
-    fn present(&self, declaring: &Declaring<'_>) -> Result<Present> {
+    async fn present(&self, declaring: &Declaring<'_>) -> Result<Present> {
         let mut present = Present::new();
         let mut faults = Vec::new();
-        for service in &declaring.declaration.services {
-            let Some(reference) = &service.wanted.namespace else { continue };
-            if self.spec.live().any(|container| container.name == service.name.as_str()) {
-                continue;
-            }
-            match resolve(reference) {
+        let missing = |name: &str| self.spec.live().all(|container| container.name != name);
+        let services = declaring.declaration.services.iter().filter_map(|service| {
+            let reference = service.wanted.namespace.as_ref()?;
+            missing(service.name.as_str()).then_some((service, reference))
+        });
+        // All at once: the ones that do not answer are waited for together.
+        let found = services
+            .map(async |(service, reference)| {
+                (service, reference, self.looks.resolve(reference).await)
+            })
+            .collect::<FuturesOrdered<_>>();
+        for (service, reference, outcome) in found.collect::<Vec<_>>().await {
+            match outcome {
                 Ok(found) => {
                     present.extend(found.map(|found| (service.name.clone(), found)));
                 }

@@ -120,11 +120,18 @@ impl Agent {
     }
 
     async fn look_again(&self) {
+        let spec = self.latest.get().spec.clone();
+        let look = move || Ok(lost_paths(&spec));
+        let mut gone =
+            self.looks.apart("the containers' namespaces", look).await.unwrap_or_else(|e| {
+                tracing::warn!("{e}");
+                Vec::new()
+            });
         let mut inner = self.inner.lock().await;
         if *self.over.borrow() {
             return;
         }
-        let gone = lost_paths(&inner.spec);
+        gone.retain(|id| inner.spec.containers.get(id).is_some_and(is_running));
         if gone.is_empty() {
             inner.settle().await;
             return inner.announce().await;

@@ -11,9 +11,9 @@ impl Agent {
     /// # Errors
     /// None so far.
     pub async fn containers(&self) -> Result<Vec<ContainerInspect>> {
-        let inner = self.inner.lock().await;
-        let mut all =
-            inner.spec.containers.keys().map(|id| inner.view(id)).collect::<Result<Vec<_>>>()?;
+        let latest = self.latest.get();
+        let containers = latest.spec.containers.values();
+        let mut all: Vec<_> = containers.map(|container| latest.view(container)).collect();
         all.sort_by(|a, b| (&a.created, &a.name).cmp(&(&b.created, &b.name)));
         Ok(all)
     }
@@ -23,9 +23,8 @@ impl Agent {
     /// # Errors
     /// There is none of that name, or several.
     pub async fn container(&self, reference: &str) -> Result<ContainerInspect> {
-        let inner = self.inner.lock().await;
-        let id = inner.spec.container(reference)?.id.clone();
-        inner.view(&id)
+        let latest = self.latest.get();
+        Ok(latest.view(latest.spec.container(reference)?))
     }
 
     /// Reserves a container's name, addresses and host ports, and makes its directory.

@@ -11,16 +11,20 @@ mod flows;
 mod lifecycle;
 mod names;
 mod networks;
+mod pace;
 mod ports;
 mod reconcile;
 mod reload;
+mod report;
+mod resolve;
+mod snapshot;
 mod start;
 mod status;
 
 use crate::desired::UplinkChoice;
 use crate::error::{Error, Result};
-use crate::kernel::live::Live;
 use crate::kernel::lock::Lock;
+use crate::kernel::{dataplane::Counters, live::Live};
 use crate::spec::{Spec, name::Id};
 use crate::store::Store;
 use reconcile::{advance, settle};
@@ -28,6 +32,7 @@ use std::{
     collections::BTreeMap,
     mem,
     path::PathBuf,
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 use tokio::sync::{Mutex, mpsc, watch};
@@ -36,6 +41,12 @@ use tokio::sync::{Mutex, mpsc, watch};
 pub struct Agent {
     inner: Mutex<Inner>,
     flows: flows::Flows,
+    counters: Arc<Counters>,
+    pace: pace::Pace,
+    /// What requests that only look are answered from.
+    latest: snapshot::Latest,
+    looks: resolve::Looks,
+    names: names::Reporter,
     /// Ticks after every change of the spec.
     changed: watch::Receiver<()>,
     /// Whether a teardown is done.
@@ -43,17 +54,21 @@ pub struct Agent {
     started: Instant,
     /// Where the files are that declare what should exist.
     spec_dir: PathBuf,
+    /// Where programs and maps are pinned.
+    bpf_dir: PathBuf,
     /// Held for as long as the agent lives.
     _locks: [Lock; 3],
 }
 
 /// What the lock guards.
 struct Inner {
-    spec: Spec,
+    spec: Arc<Spec>,
     store: Store,
     live: Live,
     resolver: names::Resolver,
     flows: flows::Flows,
+    latest: snapshot::Latest,
+    looks: resolve::Looks,
     uplinks: UplinkChoice,
     /// Random bits of this host's own IPv6 subnets.
     seed: [u8; 5],
@@ -99,7 +114,7 @@ impl Inner {
     /// `edit`'s own, or the first refusal of the store or the kernel; everything is as it was
     /// then, unless the error says that the way back failed too.
     async fn change<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
-        let mut next = self.spec.clone();
+        let mut next = Spec::clone(&self.spec);
         let value = edit(&mut next)?;
         let before = self.store_spec(next)?;
         let advanced = advance(&mut self.live, &before, &self.spec, &self.uplinks).await;
@@ -120,13 +135,13 @@ impl Inner {
     /// # Errors
     /// `edit`'s own; nothing is changed then.
     async fn record<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
-        let mut next = self.spec.clone();
+        let mut next = Spec::clone(&self.spec);
         let value = edit(&mut next)?;
         let before = match self.store_spec(next.clone()) {
             Ok(before) => before,
             Err(error) => {
                 tracing::error!("{error}");
-                mem::replace(&mut self.spec, next)
+                mem::replace(&mut self.spec, Arc::new(next))
             }
         };
         self.settle().await;
@@ -140,10 +155,11 @@ impl Inner {
         let errors = settle(&mut self.live, &self.spec, &self.uplinks).await;
         self.void_vanished();
         self.problems.replace(&errors);
+        self.show();
     }
 
     /// Stores `next` and takes it as the spec; gives the one before.
-    fn store_spec(&mut self, next: Spec) -> Result<Spec> {
+    fn store_spec(&mut self, next: Spec) -> Result<Arc<Spec>> {
         let new = gone(&next, &self.spec);
         let store = || {
             new.iter().try_for_each(|id| self.store.make_container_directory(id))?;
@@ -153,11 +169,11 @@ impl Inner {
             self.remove_directories(&new);
             return Err(error);
         }
-        Ok(mem::replace(&mut self.spec, next))
+        Ok(mem::replace(&mut self.spec, Arc::new(next)))
     }
 
     /// Goes back to `before` after `error`, and says so where that fails too.
-    async fn put_back(&mut self, before: Spec, error: Error) -> Error {
+    async fn put_back(&mut self, before: Arc<Spec>, error: Error) -> Error {
         tracing::warn!("{error}; putting back what was");
         let failed = mem::replace(&mut self.spec, before);
         let unsaved = self.store.save(&failed, &self.spec).err();
@@ -180,6 +196,7 @@ impl Inner {
         self.follow_in_files(before);
         self.release();
         background::watch_running(self);
+        self.show();
         // Nobody listens where no request waits for a container's end.
         let _ = self.changed.send(());
     }

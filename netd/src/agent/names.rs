@@ -58,9 +58,9 @@ impl Resolver {
         Ok(Self { events: sender, report, host })
     }
 
-    /// What is amiss, one sentence each.
-    pub(super) fn problems(&self) -> Vec<String> {
-        self.report().problems.clone()
+    /// What tells how it is, also while others hold the resolver.
+    pub(super) fn reporter(&self) -> Reporter {
+        Reporter(self.report.clone())
     }
 
     /// Has netd-dns told, and waits until it is, for as long as that makes sense.
@@ -74,7 +74,7 @@ impl Resolver {
     }
 
     async fn ask(&self, event: impl FnOnce(oneshot::Sender<()>) -> Event, patience: Duration) {
-        let down = self.report().down;
+        let down = self.reporter().report().down;
         let (sender, done) = oneshot::channel();
         if self.events.send(event(sender)).is_err() {
             tracing::error!("the thread that keeps netd-dns has ended; restart netd");
@@ -85,9 +85,19 @@ impl Resolver {
             tracing::debug!("netd-dns takes its time");
         }
     }
+}
+
+/// What the thread says of its work, for anybody to read.
+pub(super) struct Reporter(Arc<Mutex<Report>>);
+
+impl Reporter {
+    /// What is amiss, one sentence each.
+    pub(super) fn problems(&self) -> Vec<String> {
+        self.report().problems.clone()
+    }
 
     fn report(&self) -> MutexGuard<'_, Report> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,11 +6,8 @@ use crate::api::protocol::{
     Removed,
 };
 use crate::error::Result;
-use crate::kernel::{Kernel, netns, netns::Namespace};
-use crate::spec::{
-    Spec, change::Foreign, lookup::ContainerRef, network::NetworkContext, port::PortHost,
-    view::network_inspect,
-};
+use crate::kernel::Kernel;
+use crate::spec::{Spec, network::NetworkContext, port::PortHost, view::network_inspect};
 
 impl Agent {
     /// Every network, by name.
@@ -18,8 +15,7 @@ impl Agent {
     /// # Errors
     /// None so far.
     pub async fn networks(&self) -> Result<Vec<NetworkInspect>> {
-        let inner = self.inner.lock().await;
-        let spec = &inner.spec;
+        let spec = &self.latest.get().spec;
         let mut all: Vec<_> = spec.networks.values().map(|n| network_inspect(spec, n)).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
@@ -30,8 +26,8 @@ impl Agent {
     /// # Errors
     /// There is none of that name, or several.
     pub async fn network(&self, reference: &str) -> Result<NetworkInspect> {
-        let inner = self.inner.lock().await;
-        Ok(network_inspect(&inner.spec, inner.spec.network(reference)?))
+        let spec = &self.latest.get().spec;
+        Ok(network_inspect(spec, spec.network(reference)?))
     }
 
     /// Makes a network.
@@ -76,8 +72,8 @@ impl Agent {
         network: &str,
         request: &NetworkConnect,
     ) -> Result<ContainerInspect> {
+        let (foreign, namespace) = self.looks.resolve(&request.container).await?.unzip();
         let mut inner = self.inner.lock().await;
-        let (foreign, namespace) = resolve(&request.container)?.unzip();
         if let Some(namespace) = namespace {
             inner.live.join(namespace).await?;
         }
@@ -103,24 +99,4 @@ impl Agent {
         };
         inner.change_ports(publishes, disconnect).await.map(drop)
     }
-}
-
-/// The namespace that a foreign container's reference means; none for one of netd's own.
-pub(super) fn resolve(reference: &str) -> Result<Option<(Foreign, Namespace)>> {
-    let (path, pid) = match ContainerRef::parse(reference)? {
-        ContainerRef::Known(_) => return Ok(None),
-        ContainerRef::Pid(pid) => (None, pid),
-        ContainerRef::Path(path) => (Some(path.to_owned()), 0),
-    };
-    let (namespace, start_time) = match &path {
-        Some(path) => (Namespace::of_path(path)?, 0),
-        None => {
-            let pid = pid.unsigned_abs();
-            // The start time first: if the pid changes hands now, the watch will tell.
-            let start_time = netns::start_time(pid)?;
-            (Namespace::of_pid(pid)?, start_time)
-        }
-    };
-    let foreign = Foreign { path, pid, start_time, netns: namespace.id().0 };
-    Ok(Some((foreign, namespace)))
 }

@@ -4,13 +4,14 @@
 use super::{
     Agent, Inner,
     apply::{Declaring, is_awaited, refusal},
-    networks::resolve,
     seconds,
+    snapshot::Snapshot,
 };
 use crate::compose;
 use crate::config::files;
 use crate::error::{Error, ErrorCode, Result};
 use crate::spec::{declaration::Declaration, declared::Origin, name::Name};
+use futures_util::future::join_all;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -34,12 +35,16 @@ pub(super) async fn await_namespaces(agent: Arc<Agent>) {
     let mut refused: BTreeMap<Name, Error> = BTreeMap::new();
     loop {
         timer.tick().await;
-        let mut inner = agent.inner.lock().await;
         if *agent.over.borrow() {
             return;
         }
-        for (name, reference) in inner.awaited() {
-            let outcome = inner.attach(&name, &reference).await;
+        let attach = async |(name, reference): (Name, String)| {
+            let outcome = agent.attach(&name, &reference).await;
+            (name, reference, outcome)
+        };
+        for (name, reference, outcome) in
+            join_all(agent.latest.get().awaited().into_iter().map(attach)).await
+        {
             match outcome {
                 Ok(()) => {
                     refused.remove(&name);
@@ -73,6 +78,7 @@ impl Agent {
             tracing::error!("{problem}");
         }
         inner.problems.declared = problems;
+        inner.show();
     }
 }
 
@@ -166,7 +172,9 @@ impl Inner {
         })
         .await
     }
+}
 
+impl Snapshot {
     /// Declared containers in namespaces with a path that are not attached.
     fn awaited(&self) -> Vec<(Name, String)> {
         let services = self.spec.declared.services.iter();
@@ -178,13 +186,21 @@ impl Inner {
         });
         awaited.collect()
     }
+}
 
-    async fn attach(&mut self, name: &Name, reference: &str) -> Result<()> {
-        let Some((foreign, namespace)) = resolve(reference)? else { return Ok(()) };
-        self.live.join(namespace).await?;
-        let attached = self.change(|spec| spec.attach_declared(name, &foreign, seconds())).await;
+impl Agent {
+    async fn attach(&self, name: &Name, reference: &str) -> Result<()> {
+        let Some((foreign, namespace)) = self.looks.resolve(reference).await? else {
+            return Ok(());
+        };
+        let mut inner = self.inner.lock().await;
+        if *self.over.borrow() {
+            return Ok(());
+        }
+        inner.live.join(namespace).await?;
+        let attached = inner.change(|spec| spec.attach_declared(name, &foreign, seconds())).await;
         // A namespace that was opened for nothing.
-        self.release();
+        inner.release();
         attached?;
         tracing::info!("container {name} is attached in {}", foreign.name());
         Ok(())

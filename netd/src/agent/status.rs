@@ -4,11 +4,12 @@ use super::{
     Agent, Inner,
     lifecycle::{is_running, process},
 };
-use crate::api::protocol::{Drop, FlowTable, Status};
+use crate::api::protocol::{Drop, FlowTable, ProgramStatus, Status};
 use crate::error::{Error, Result};
 use crate::kernel::{
     Kernel,
-    dataplane::{Fill, PathCount},
+    dataplane::{Fill, Loaded, PathCount},
+    live::Seen,
 };
 use crate::plan::plan;
 use crate::spec::{
@@ -17,7 +18,12 @@ use crate::spec::{
     name::InterfaceName,
 };
 use crate::state::State;
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::time::timeout;
 
 impl Agent {
@@ -27,16 +33,16 @@ impl Agent {
     /// The kernel can't be asked.
     pub async fn status(&self) -> Result<Status> {
         let flows = self.flows.ask(|tables| Ok(tables.fill())).await?;
-        let mut inner = self.inner.lock().await;
-        let (state, _) = inner.live.observe().await?;
-        let running: Vec<&Container> =
-            inner.spec.containers.values().filter(|c| is_running(c)).collect();
+        let drops = self.dropped()?;
+        let latest = self.latest.get();
+        let spec = &latest.spec;
+        let running: Vec<&Container> = spec.containers.values().filter(|c| is_running(c)).collect();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
             abi: netd_common::abi::ABI_VERSION,
             pid: std::process::id(),
             uptime: self.started.elapsed().as_secs(),
-            networks: inner.spec.networks.len(),
+            networks: spec.networks.len(),
             containers: running.len(),
             endpoints: running.iter().map(|c| c.endpoints.len()).sum(),
             ports: running
@@ -45,12 +51,19 @@ impl Agent {
                 .map(|published| usize::from(published.host.more()) + 1)
                 .sum(),
             flows: flows.iter().map(flow_table).collect(),
-            paths: paths(&inner.live.paths()?),
-            drops: inner.live.drops()?.iter().map(|drop| drop.packets).sum(),
-            uplinks: uplinks(&state),
-            xdp: state.express.keys().map(ToString::to_string).collect(),
-            problems: [inner.problems.all(), inner.resolver.problems()].concat(),
+            paths: paths(&self.counters.paths()?),
+            drops,
+            drops_per_second: self.pace.rate(Instant::now(), drops),
+            uplinks: uplinks(&latest.seen),
+            xdp: latest.seen.express.iter().map(ToString::to_string).collect(),
+            programs: self.counters.programs().into_iter().map(program).collect(),
+            problems: [latest.problems.clone(), self.names.problems()].concat(),
         })
+    }
+
+    /// All packets dropped since the maps were made.
+    pub(super) fn dropped(&self) -> Result<u64> {
+        Ok(self.counters.drops()?.iter().map(|drop| drop.packets).sum())
     }
 
     /// Dropped packets by reason and by who sent them or should have got them.
@@ -58,13 +71,13 @@ impl Agent {
     /// # Errors
     /// The counters can't be read.
     pub async fn drops(&self) -> Result<Vec<Drop>> {
-        let inner = self.inner.lock().await;
-        let owners = owners(&inner.spec);
-        let source = |index| match inner.live.name(index) {
+        let latest = self.latest.get();
+        let owners = owners(&latest.spec);
+        let source = |index| match latest.seen.names.get(&index) {
             Some(device) => owners.get(device).map_or(device.as_str(), |name| name).to_owned(),
             None => "-".to_owned(),
         };
-        let drops = inner.live.drops()?;
+        let drops = self.counters.drops()?;
         Ok(drops
             .into_iter()
             .map(|drop| Drop {
@@ -89,8 +102,9 @@ impl Agent {
         errors.extend(inner.remove_files().err());
         errors.extend(inner.live.remove().err());
         errors.extend(inner.store.remove().err());
-        inner.spec = Spec::default();
+        inner.spec = Arc::default();
         inner.watches.clear();
+        inner.show();
         self.over.send_replace(true);
         if errors.is_empty() {
             return Ok(());
@@ -157,16 +171,21 @@ fn flow_table(fill: &Fill) -> FlowTable {
     }
 }
 
+fn program(loaded: Loaded) -> ProgramStatus {
+    let Loaded { name, id, runs: (runs, nanoseconds), current } = loaded;
+    ProgramStatus { name, id, runs, nanoseconds, current }
+}
+
 fn paths(counts: &[PathCount]) -> BTreeMap<String, u64> {
     counts.iter().map(|count| (count.name.to_owned(), count.packets)).collect()
 }
 
-fn uplinks(state: &State) -> BTreeMap<String, Vec<IpAddr>> {
+fn uplinks(seen: &Seen) -> BTreeMap<String, Vec<IpAddr>> {
     let addresses = |entry: &crate::state::UplinkEntry| {
         let ipv4 = entry.ipv4.map(IpAddr::V4);
         ipv4.into_iter().chain(entry.ipv6.map(IpAddr::V6)).collect()
     };
-    state.uplinks.iter().map(|(name, entry)| (name.to_string(), addresses(entry))).collect()
+    seen.uplinks.iter().map(|(name, entry)| (name.to_string(), addresses(entry))).collect()
 }
 
 /// How long a teardown waits for a container that was asked to end.

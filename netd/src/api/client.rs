@@ -84,7 +84,7 @@ impl Client {
             .build()
             .map_err(|e| Error::kernel(format!("cannot set up a connection to netd: {e}")))?;
         let (status, answer) = runtime
-            .block_on(async { tokio::time::timeout(limit, self.send(method, path, body)).await })
+            .block_on(async { tokio::time::timeout(limit, self.insist(method, path, body)).await })
             .unwrap_or_else(|_| Err(self.silent(limit)))?;
         if !status.is_success() {
             return Err(refusal(status, &answer));
@@ -96,8 +96,34 @@ impl Client {
         })
     }
 
+    /// Sends a request again where the agent was too busy to look at it.
+    async fn insist(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes)> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let answer = self.send(method.clone(), path, body.clone()).await?;
+            if answer.0 != StatusCode::SERVICE_UNAVAILABLE || pause > LAST_PAUSE {
+                return Ok(answer);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    async fn connect(&self) -> Result<UnixStream> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match UnixStream::connect(&self.socket).await {
+                // Its queue is full.
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && pause <= LAST_PAUSE => {}
+                done => return done.map_err(|e| self.unreachable(&e)),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes)> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|e| self.unreachable(&e))?;
+        let stream = self.connect().await?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|e| self.broken(&e))?;
         // Its errors also come out of the exchange below.
@@ -171,6 +197,9 @@ fn refusal(status: StatusCode, answer: &[u8]) -> Error {
 
 /// How long the agent may take for an answer.
 const LIMIT: Duration = Duration::from_secs(60);
+/// How long to wait before asking a busy agent again, at first and at last.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_secs(4);
 /// The longest answer in bytes: tens of thousands of containers.
 const MAX_ANSWER: usize = 256 << 20;
 const START: &str = "is the agent running? start it with `systemctl start netd` or `netd`";

@@ -4,6 +4,9 @@
 //! panic is that request's failure only.
 
 mod extract;
+mod gate;
+mod listen;
+mod stream;
 
 use super::protocol::{
     Apply, ContainerCreate, ContainerExit, ContainerPublish, ContainerStart, ContainerStop,
@@ -11,70 +14,19 @@ use super::protocol::{
 };
 use crate::agent::Agent;
 use crate::error::{Error, Result};
-use crate::kernel::socket::Socket;
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, Uri},
+    http::{StatusCode, Uri, header::CONNECTION},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use extract::{Force, Input, READ_LIMIT, Reference, SPEC_LIMIT};
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-    service::TowerToHyperService,
-};
+use extract::{Force, Input, Reference, SPEC_LIMIT};
+use gate::MOST_ORDINARY;
 use serde::Serialize;
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
-use tokio::{net::UnixStream, time};
+use std::{future::Future, sync::Arc};
 
-/// Answers on `socket` until `stop` is done; then requests that were begun get a few seconds.
-pub async fn serve(socket: Socket, agent: Arc<Agent>, stop: impl Future<Output = ()>) {
-    let router = router(agent);
-    let connections = GracefulShutdown::new();
-    let mut stop = pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            accepted = socket.accept() => accepted,
-            () = &mut stop => break,
-        };
-        match accepted {
-            Ok((stream, peer)) if socket.admits(&peer) => {
-                tracing::debug!(uid = peer.uid(), pid = peer.pid(), "connection");
-                answer(stream, router.clone(), &connections);
-            }
-            Ok((stream, peer)) => {
-                tracing::warn!(uid = peer.uid(), "connection refused: not permitted");
-                answer(stream, Router::new().fallback(denied), &connections);
-            }
-            Err(error) => {
-                tracing::warn!("cannot accept a connection: {error}");
-                // Mostly out of file descriptors: those in use need time to close.
-                time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(socket);
-    if time::timeout(GRACE, connections.shutdown()).await.is_err() {
-        tracing::warn!("requests were cut off: they took longer than {GRACE:?} after the stop");
-    }
-}
-
-/// Answers requests on one connection, in a task of its own.
-fn answer(stream: UnixStream, router: Router, connections: &GracefulShutdown) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(READ_LIMIT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!("connection: {error}");
-        }
-    });
-}
+pub use listen::serve;
 
 fn router(agent: Arc<Agent>) -> Router {
     Router::new()
@@ -94,6 +46,7 @@ fn router(agent: Arc<Agent>) -> Router {
         .route("/v1/export", get(export))
         .route("/v1/status", get(status))
         .route("/v1/drops", get(drops))
+        .route("/v1/doctor", get(doctor))
         .route("/v1/teardown", post(teardown))
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
@@ -220,6 +173,10 @@ async fn drops(State(agent): Shared) -> Response {
     run(async move { agent.drops().await }).await
 }
 
+async fn doctor(State(agent): Shared) -> Response {
+    run(async move { agent.report().await }).await
+}
+
 async fn teardown(State(agent): Shared) -> Response {
     run(async move { agent.teardown().await.map(nothing) }).await
 }
@@ -232,6 +189,13 @@ async fn denied() -> Response {
     failure(&Error::kernel(
         "permission denied: netd takes orders from root and the members of its socket's group; use sudo",
     ))
+}
+
+async fn busy() -> Response {
+    let error = Error::conflict(format!(
+        "netd is busy: {MOST_ORDINARY} connections of others than root are open; try again in a moment"
+    ));
+    (StatusCode::SERVICE_UNAVAILABLE, [(CONNECTION, "close")], Json(error)).into_response()
 }
 
 /// Runs a request in a task of its own and turns what comes of it into an answer.
@@ -255,7 +219,3 @@ fn failure(error: &Error) -> Response {
 fn nothing((): ()) -> serde_json::Map<String, serde_json::Value> {
     serde_json::Map::new()
 }
-
-/// How long requests may go on when the agent is told to end.
-const GRACE: Duration = Duration::from_secs(5);
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

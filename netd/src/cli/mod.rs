@@ -3,6 +3,7 @@
 mod apply;
 pub mod args;
 mod containers;
+mod doctor;
 mod inspect;
 mod listing;
 mod networks;
@@ -12,6 +13,7 @@ pub mod sandbox;
 mod status;
 mod template;
 mod time;
+mod top;
 
 use crate::api::client::Client;
 use crate::error::Result;
@@ -41,6 +43,8 @@ pub fn run(cli: Cli) -> Result<u8> {
         Verb::Export => apply::export(&client),
         Verb::Schema => apply::schema(),
         Verb::Status(args) => status::status(&client, &args),
+        Verb::Doctor(args) => doctor::doctor(&client, &args),
+        Verb::Top(args) => top::top(&client, args),
         Verb::Drops(args) => status::drops(&client, &args),
         Verb::Teardown(args) => status::teardown(&client, args),
         Verb::Completions(args) => completions(args),

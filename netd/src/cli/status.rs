@@ -5,7 +5,7 @@ use super::{
     inspect, listing, output, time,
 };
 use crate::api::client::Client;
-use crate::api::protocol::{Drop, FlowTable, NetworkInspect, Status};
+use crate::api::protocol::{Drop, FlowTable, NetworkInspect, ProgramStatus, Status};
 use crate::error::Result;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -62,7 +62,8 @@ pub(super) fn teardown(client: &Client, args: ForceArgs) -> Result<u8> {
     Ok(0)
 }
 
-fn screen(status: &Status) -> String {
+/// The status on one screen.
+pub(super) fn screen(status: &Status) -> String {
     let uplinks: Vec<_> = status
         .uplinks
         .iter()
@@ -76,12 +77,49 @@ fn screen(status: &Status) -> String {
         ("published", format!("{} ports", status.ports)),
         ("flows", none_or(status.flows.iter().map(flow_table).collect())),
         ("packets", none_or(status.paths.iter().filter_map(path).collect())),
-        ("drops", format!("{} packets", status.drops)),
+        ("drops", format!("{} packets, {} per second", status.drops, status.drops_per_second)),
         ("uplinks", none_or(uplinks)),
+        ("programs", programs(&status.programs)),
     ];
-    let lines = lines.iter().map(|(name, value)| format!("{name:<12}{value}\n"));
+    let lines = lines.iter().map(|(name, value)| wrapped(name, value));
     let problems = status.problems.iter().map(|problem| format!("{:<12}{problem}\n", "problem"));
     lines.chain(problems).collect()
+}
+
+/// A list goes on below itself where it is too wide for a terminal.
+fn wrapped(name: &str, value: &str) -> String {
+    let mut text = format!("{name:<INDENT$}");
+    let mut column = INDENT;
+    for (number, item) in value.split(", ").enumerate() {
+        let width = item.chars().count();
+        if number > 0 && column + width + 2 >= WIDTH {
+            text += &format!(",\n{:<INDENT$}", "");
+            column = INDENT;
+        } else if number > 0 {
+            text += ", ";
+            column += 2;
+        }
+        text += item;
+        column += width;
+    }
+    text + "\n"
+}
+
+/// How many there are, and how often those run that are counted.
+fn programs(programs: &[ProgramStatus]) -> String {
+    let mut ran: Vec<&ProgramStatus> = programs.iter().filter(|p| p.runs > 0).collect();
+    if ran.is_empty() {
+        return format!(
+            "{} loaded (sysctl kernel.bpf_stats_enabled=1 counts runs)",
+            programs.len()
+        );
+    }
+    ran.sort_by_key(|program| std::cmp::Reverse(program.runs));
+    let each = ran.iter().take(BUSIEST).map(|program| {
+        let ProgramStatus { name, runs, nanoseconds, .. } = program;
+        format!("{name} {runs} runs of {} ns", nanoseconds / runs)
+    });
+    format!("{} loaded, {}", programs.len(), each.collect::<Vec<_>>().join(", "))
 }
 
 fn none_or(items: Vec<String>) -> String {
@@ -135,6 +173,11 @@ fn warning(status: &Status, networks: &[NetworkInspect]) -> String {
     )
 }
 
+/// Where values begin, and where a terminal ends.
+const INDENT: usize = 12;
+const WIDTH: usize = 80;
+/// How many programs are shown.
+const BUSIEST: usize = 4;
 const COLUMNS: [(&str, &str); 4] =
     [("REASON", "Reason"), ("NAME", "Name"), ("SOURCE", "Source"), ("PACKETS", "Packets")];
 const PERIOD: Duration = Duration::from_secs(1);
@@ -170,6 +213,38 @@ mod tests {
         let line = "flows       8192 of 16384 established (50 %), 1 of 16384 unreplied (0 %)\n";
         assert!(screen.contains(line), "{screen}");
         assert!(screen.contains("packets     2 hairpin, 7 outside\n"), "{screen}");
+    }
+
+    #[test]
+    fn a_busy_host_fits_a_small_terminal() {
+        let program = |name: &str, runs| ProgramStatus {
+            name: name.to_owned(),
+            runs,
+            nanoseconds: runs * 210,
+            ..ProgramStatus::default()
+        };
+        let names = ["container_out", "container_in", "uplink_in", "uplink_out", "host_connect4"];
+        let programs = names.iter().zip(1u64..).map(|(name, n)| program(name, n << 40)).collect();
+        let table = |name: &str| FlowTable {
+            name: name.to_owned(),
+            flows: 1_048_576,
+            capacity: 1_048_576,
+            percent: 100,
+        };
+        let flows = ["established", "unreplied", "crowded", "fragments"].map(table).into();
+        let uplinks = (0..4).map(|n| {
+            let addresses = ["192.0.2.2", "2001:db8:1111:2222:3333:4444:5555:6666"];
+            (format!("eth{n}"), addresses.map(|a| a.parse().unwrap()).into())
+        });
+        let status = Status { programs, flows, uplinks: uplinks.collect(), ..Status::default() };
+        let screen = screen(&status);
+        assert!(screen.lines().count() <= 23, "{screen}");
+        assert!(screen.lines().all(|line| line.chars().count() <= WIDTH), "{screen}");
+        assert!(
+            screen.contains("programs    5 loaded, host_connect4 5497558138880 runs of 210 ns,\n"),
+            "{screen}"
+        );
+        assert!(!screen.contains("container_out"), "{screen}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     Kernel,
-    dataplane::{Dataplane, DropCount, FlowTables, PathCount, Settings},
+    dataplane::{Counters, Dataplane, FlowTables, Settings},
     insides::Insides,
     netlink::{Card, Netlink},
     netns::Namespace,
@@ -24,6 +24,9 @@ use tokio::sync::mpsc;
 
 mod express;
 mod filters;
+mod seen;
+
+pub use seen::Seen;
 
 /// The kernel. It acts in the namespace that it was opened in.
 pub struct Live {
@@ -32,7 +35,8 @@ pub struct Live {
     dataplane: Option<Dataplane>,
     insides: Insides,
     /// Names of the host's devices by index, as last observed.
-    names: BTreeMap<u32, InterfaceName>,
+    names: Arc<BTreeMap<u32, InterfaceName>>,
+    seen: Arc<Seen>,
     /// The host's devices as XDP sees them, as last observed.
     cards: BTreeMap<InterfaceName, Card>,
     xdp: XdpChoice,
@@ -55,7 +59,8 @@ impl Live {
             host: Netlink::open()?,
             dataplane: Some(Dataplane::open(bpf_dir, cgroup, settings)?),
             insides: Insides::default(),
-            names: BTreeMap::new(),
+            names: Arc::default(),
+            seen: Arc::default(),
             cards: BTreeMap::new(),
             xdp: XdpChoice::default(),
             filters: BTreeMap::new(),
@@ -92,20 +97,12 @@ impl Live {
         self.reread = true;
     }
 
-    /// Packets dropped, by reason and device index.
+    /// The packet counters, which can be read while everything else goes on.
     ///
     /// # Errors
-    /// A counter can't be read.
-    pub fn drops(&self) -> Result<Vec<DropCount>> {
-        self.dataplane()?.drops()
-    }
-
-    /// Packets by the way that they took.
-    ///
-    /// # Errors
-    /// A counter can't be read.
-    pub fn paths(&self) -> Result<Vec<PathCount>> {
-        self.dataplane()?.paths()
+    /// After the teardown.
+    pub fn counters(&self) -> Result<Arc<Counters>> {
+        Ok(self.dataplane()?.counters())
     }
 
     /// The flow tables, which can be looked at while everything else goes on.
@@ -128,12 +125,6 @@ impl Live {
     /// After the teardown.
     pub fn notes(&self) -> Result<&[String]> {
         Ok(self.dataplane()?.notes())
-    }
-
-    /// The name of a host device, as last observed.
-    #[must_use]
-    pub fn name(&self, index: u32) -> Option<&InterfaceName> {
-        self.names.get(&index)
     }
 
     /// Takes every program off, and removes every pin. Only what [`Live::observe`] shows should
@@ -252,7 +243,7 @@ impl Kernel for Live {
     async fn observe(&mut self) -> Result<(State, Host)> {
         let express = self.dataplane()?.express()?;
         let mut view = self.insides.observe(&self.host, self.asks_polling(&express)).await?;
-        self.names = view.names;
+        self.names = Arc::new(view.names);
         self.cards = view.cards;
         view.host.express = self.express_wanted();
         // No word for these in a State: they belong to no device.
@@ -272,6 +263,7 @@ impl Kernel for Live {
             resolvers: self.resolvers(&view.lo_programs)?,
             ..programs
         };
+        self.remember(&state);
         Ok((state, view.host))
     }
 

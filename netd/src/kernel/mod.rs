@@ -2,6 +2,7 @@
 //! aya; `Live` joins them behind two verbs: observe and apply.
 
 pub mod dataplane;
+pub mod doctor;
 pub mod etc;
 mod insides;
 pub mod live;

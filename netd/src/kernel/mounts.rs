@@ -35,15 +35,26 @@ pub fn put_bpffs(directory: &Path) -> Result<()> {
 /// # Errors
 /// A mount that the kernel refuses.
 pub fn cgroup_root(fallback: &Path) -> Result<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts")
-        .map_err(|e| Error::kernel(format!("cannot read /proc/self/mounts: {e}")))?;
-    let usable =
-        |path: &PathBuf| statfs(path).is_ok_and(|s| s.filesystem_type() == CGROUP2_SUPER_MAGIC);
-    if let Some(path) = mounted(&mounts, "cgroup2").find(usable) {
+    if let Some(path) = cgroup2() {
         return Ok(path);
     }
     mount_new("cgroup2", "cgroup2", fallback)?;
     Ok(fallback.to_owned())
+}
+
+/// Where the host has the cgroup v2 hierarchy mounted.
+#[must_use]
+pub fn cgroup2() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let usable =
+        |path: &PathBuf| statfs(path).is_ok_and(|s| s.filesystem_type() == CGROUP2_SUPER_MAGIC);
+    mounted(&mounts, "cgroup2").find(usable)
+}
+
+/// The closest of a directory and those above it that is on a bpffs.
+#[must_use]
+pub fn bpffs_of(directory: &Path) -> Option<PathBuf> {
+    nearest(directory).filter(|path| is_bpffs(path)).map(Path::to_owned)
 }
 
 /// The closest of a path and its ancestors that exists.

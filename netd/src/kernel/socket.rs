@@ -90,7 +90,7 @@ pub(super) fn put_directory(socket: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn own_group() -> Option<Gid> {
+pub(super) fn own_group() -> Option<Gid> {
     Group::from_name(GROUP).ok().flatten().map(|group| group.gid)
 }
 

@@ -65,6 +65,7 @@ const PURE: &[&str] = &[
     "netd/src/plan",
     "netd/src/desired",
     "netd/src/names",
+    "netd/src/doctor/",
 ];
 
 const RULES: &[Rule] = &[

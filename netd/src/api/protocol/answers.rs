@@ -50,11 +50,17 @@ pub struct Status {
     pub paths: BTreeMap<String, u64>,
     /// Packets dropped since the maps were made.
     pub drops: u64,
+    /// Packets dropped each second lately, rounded up.
+    #[serde(default)]
+    pub drops_per_second: u64,
     /// Devices to the outside, with the addresses that masquerade uses.
     pub uplinks: BTreeMap<String, Vec<IpAddr>>,
     /// Those that run XDP; the others do the same by TCX alone.
     #[serde(default)]
     pub xdp: BTreeSet<String>,
+    /// The loaded programs that use netd's maps.
+    #[serde(default)]
+    pub programs: Vec<ProgramStatus>,
     /// What the kernel lacks or the last reconcile could not do, one sentence each.
     pub problems: Vec<String>,
 }
@@ -72,6 +78,23 @@ pub struct FlowTable {
     pub capacity: usize,
     /// `Flows` of `Capacity` in percent, rounded down.
     pub percent: u8,
+}
+
+/// A program that the kernel holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ProgramStatus {
+    /// Its name, of which the kernel keeps 15 characters.
+    pub name: String,
+    /// The kernel's number for it.
+    #[serde(rename = "ID")]
+    pub id: u32,
+    /// How often it ran, while `kernel.bpf_stats_enabled` was 1.
+    pub runs: u64,
+    /// Nanoseconds that it took for these.
+    pub nanoseconds: u64,
+    /// This agent loaded it, not an older one.
+    pub current: bool,
 }
 
 /// One line of `netctl drops`.

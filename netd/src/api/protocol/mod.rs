@@ -23,6 +23,7 @@
 //! | `GET /v1/export` | | a spec as JSON |
 //! | `GET /v1/status` | | `Status` |
 //! | `GET /v1/drops` | | `[Drop]` |
+//! | `GET /v1/doctor` | | `Report` |
 //! | `POST /v1/teardown` | | `{}`, then the agent ends |
 //!
 //! `{ref}` is a name, an identity or a unique prefix of one, percent-encoded (a foreign
@@ -33,9 +34,11 @@ mod answers;
 mod apply;
 mod containers;
 mod networks;
+mod report;
 
 pub use crate::error::Error as ErrorBody;
 pub use answers::*;
 pub use apply::*;
 pub use containers::*;
 pub use networks::*;
+pub use report::*;

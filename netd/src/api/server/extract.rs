@@ -3,11 +3,13 @@
 use super::failure;
 use crate::error::{Error, Result};
 use axum::{
-    body::to_bytes,
+    Json,
+    body::{Body, HttpBody},
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
-    http::request::Parts,
-    response::Response,
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
 };
+use http_body_util::BodyExt;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::time::Duration;
 use tokio::time;
@@ -54,17 +56,49 @@ impl<T: DeserializeOwned, S: Send + Sync, const LIMIT: usize> FromRequest<S> for
     type Rejection = Response;
     async fn from_request(request: Request, _: &S) -> Result<Self, Response> {
         let invalid = |why: String| failure(&Error::invalid(format!("invalid request: {why}")));
-        let body = time::timeout(READ_LIMIT, to_bytes(request.into_body(), LIMIT))
+        let body = time::timeout(READ_LIMIT, read(request.into_body(), LIMIT))
             .await
             .map_err(|_| invalid(format!("its body did not come within {READ_LIMIT:?}")))?
-            .map_err(|e| invalid(format!("its body can't be read: {e}")))?;
+            .map_err(|e| invalid(format!("its body can't be read: {e}")))?
+            .ok_or_else(|| too_large(LIMIT))?;
         serde_json::from_slice(&body).map(Self).map_err(|e| invalid(e.to_string()))
     }
+}
+
+/// A body; none where it is larger than `limit`. What is not much larger is read to its end and
+/// thrown away: few clients read an answer while they write.
+async fn read(mut body: Body, limit: usize) -> Result<Option<Vec<u8>>, axum::Error> {
+    let mut bytes = Vec::new();
+    let mut length = 0;
+    if body.size_hint().lower() > (limit + WASTE) as u64 {
+        return Ok(None);
+    }
+    while let Some(frame) = body.frame().await {
+        let data = frame?.into_data().unwrap_or_default();
+        length += data.len();
+        if length <= limit {
+            bytes.extend_from_slice(&data);
+        } else if length > limit + WASTE {
+            break;
+        } else {
+            bytes = Vec::new();
+        }
+    }
+    Ok((length <= limit).then_some(bytes))
+}
+
+fn too_large(limit: usize) -> Response {
+    let error = Error::invalid(format!(
+        "invalid request: its body is larger than {limit} bytes; split it into several requests"
+    ));
+    (StatusCode::PAYLOAD_TOO_LARGE, Json(error)).into_response()
 }
 
 /// Largest request in bytes.
 const BODY_LIMIT: usize = 1 << 20;
 /// Largest request in bytes that carries files: 1 MiB of text, and JSON's escapes.
 pub(super) const SPEC_LIMIT: usize = 3 << 20;
+/// How much of a larger one is still read.
+const WASTE: usize = 16 << 20;
 /// How long a client may take to send a request's head, and its body.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(10);

@@ -66,6 +66,10 @@ pub enum Verb {
     Schema,
     /// Show how the agent and its dataplane are
     Status(StatusArgs),
+    /// Check what may stand in netd's way on this host
+    Doctor(DoctorArgs),
+    /// Show the status and the drops again and again, until interrupted
+    Top(TopArgs),
     /// Show which packets were dropped, and why
     Drops(DropsArgs),
     /// Remove every trace of netd from this host and end the agent
@@ -176,6 +180,25 @@ pub struct StatusArgs {
     /// `json`, or a template such as '{{.Version}}'
     #[arg(long)]
     pub format: Option<String>,
+}
+
+/// `doctor`
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// `json`, or a template such as '{{.Level}} {{.What}}'
+    #[arg(long)]
+    pub format: Option<String>,
+}
+
+/// `top`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct TopArgs {
+    /// Seconds between two looks
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub delay: u64,
+    /// End after so many looks; 0 is never
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 0)]
+    pub count: u64,
 }
 
 /// `drops`

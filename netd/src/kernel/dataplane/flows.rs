@@ -67,7 +67,7 @@ impl FlowTables {
     }
 }
 
-fn pinned<T: TryFrom<Map, Error = MapError>>(directory: &Path, name: &str) -> Result<T> {
+pub(super) fn pinned<T: TryFrom<Map, Error = MapError>>(directory: &Path, name: &str) -> Result<T> {
     MapData::from_pin(directory.join(name))
         .and_then(Map::from_map_data)
         .and_then(T::try_from)

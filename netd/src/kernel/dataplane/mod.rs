@@ -6,9 +6,11 @@
 
 mod capacity;
 mod convert;
+mod counters;
 mod flows;
 mod hooks;
 mod observe;
+pub(super) mod probe;
 mod publications;
 mod resolver;
 mod slots;
@@ -20,13 +22,13 @@ mod xdp;
 use crate::error::{Error, Result};
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Array, HashMap, LpmTrie, MapData, PerCpuArray, PerCpuHashMap},
+    maps::{Array, HashMap, LpmTrie, MapData},
     programs::{ProgramError, SchedClassifier},
 };
 use netd_common::{
     abi::{
-        ABI_VERSION, Config, Device, DropKey, Endpoint, EndpointKey, Network, OwnedKey, SourceKey,
-        Timeouts, Uplink, maps, programs,
+        ABI_VERSION, Config, Device, Endpoint, EndpointKey, Network, OwnedKey, SourceKey, Timeouts,
+        Uplink, maps, programs,
     },
     address::Address,
 };
@@ -40,9 +42,9 @@ use std::{
 };
 
 pub use capacity::Capacity;
+pub use counters::{Counters, DropCount, Loaded, PathCount};
 pub use flows::{Fill, FlowTables};
 pub use hooks::netns_cookie;
-pub use observe::{DropCount, PathCount};
 pub use sweep::Swept;
 
 /// The object file, as the build made it.
@@ -56,6 +58,7 @@ pub struct Dataplane {
     publications: Publications,
     slots: Slots,
     flows: Arc<Mutex<FlowTables>>,
+    counters: Arc<Counters>,
     notes: Vec<String>,
 }
 
@@ -80,8 +83,6 @@ struct Tables {
     express: HashMap<MapData, u32, [u8; 6]>,
     sources: LpmTrie<MapData, SourceKey, Address>,
     generations: Array<MapData, u32>,
-    drops: PerCpuHashMap<MapData, DropKey, u64>,
-    paths: PerCpuArray<MapData, u64>,
 }
 
 impl Dataplane {
@@ -113,7 +114,9 @@ impl Dataplane {
         let publications = Publications::open(&mut ebpf)?;
         let slots = Slots::adopt(&tables, publications.slots())?;
         let flows = Arc::new(Mutex::new(FlowTables::open(&directory, settings.timeouts)?));
-        let mut dataplane = Self { directory, ebpf, tables, publications, slots, flows, notes };
+        let counters = Arc::new(Counters::open(&directory, first_program(&mut ebpf)?)?);
+        let mut dataplane =
+            Self { directory, ebpf, tables, publications, slots, flows, counters, notes };
         dataplane.adopt_uplinks()?;
         dataplane.adopt_express()?;
         dataplane.attach_host_programs(cgroup)?;
@@ -130,6 +133,12 @@ impl Dataplane {
     #[must_use]
     pub fn flows(&self) -> Arc<Mutex<FlowTables>> {
         self.flows.clone()
+    }
+
+    /// The packet counters, which can be read while everything else goes on.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        self.counters.clone()
     }
 
     /// The program for the shared ingress block: `container_out`.
@@ -189,8 +198,6 @@ impl Tables {
             express: table(ebpf, maps::EXPRESS)?,
             sources: table(ebpf, maps::SOURCES)?,
             generations: table(ebpf, maps::GENERATIONS)?,
-            drops: table(ebpf, maps::DROPS)?,
-            paths: table(ebpf, maps::PATHS)?,
         })
     }
 }
@@ -237,6 +244,13 @@ fn classifier<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassif
         .ok_or_else(|| Error::internal(format!("the eBPF object has no program {name}")))?
         .try_into()
         .map_err(|e: ProgramError| refused(&format!("{name} is no classifier"), &e))
+}
+
+/// The number of the program that was loaded before all others.
+fn first_program(ebpf: &mut Ebpf) -> Result<u32> {
+    let program = classifier(ebpf, programs::CONTAINER_OUT)?;
+    let info = program.info().map_err(|e| refused("cannot ask for a program's number", &e))?;
+    Ok(info.id())
 }
 
 /// The kernel's refusal in one line: the cause's chain, and of a verifier log only what it says

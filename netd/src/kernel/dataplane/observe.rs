@@ -1,36 +1,13 @@
-//! Reading the maps: configuration back into a [`State`], counters for `status` and `drops`.
+//! Reading the maps: configuration back into a [`State`].
 
 use super::{Dataplane, convert, refused};
 use crate::error::Result;
 use crate::spec::name::{InterfaceName, Mac};
 use crate::state::{DeviceEntry, State, UplinkEntry};
-use netd_common::verdict::{DropReason, Path};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
 };
-
-/// Packets dropped for one reason at one device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DropCount {
-    /// The reason's number.
-    pub reason: u8,
-    /// The reason in a word.
-    pub name: &'static str,
-    /// The device that the packets came in by, or were to leave by.
-    pub index: u32,
-    /// How many.
-    pub packets: u64,
-}
-
-/// Packets that took one way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PathCount {
-    /// The way in a word.
-    pub name: &'static str,
-    /// How many.
-    pub packets: u64,
-}
 
 impl Dataplane {
     /// Reads the published ports again, and puts right what does not go with them.
@@ -105,39 +82,6 @@ impl Dataplane {
             state.devices.insert(name, entry);
         }
         Ok(())
-    }
-
-    /// Packets dropped since the maps were made.
-    ///
-    /// # Errors
-    /// A counter that can't be read.
-    pub fn drops(&self) -> Result<Vec<DropCount>> {
-        let mut drops = Vec::new();
-        for entry in self.tables.drops.iter() {
-            let (key, counts) = entry.map_err(|e| refused("cannot read the drop counters", &e))?;
-            let number = u8::try_from(key.reason).unwrap_or_default();
-            drops.push(DropCount {
-                reason: number,
-                name: DropReason::from_number(key.reason).map_or("unknown", DropReason::word),
-                index: key.ifindex,
-                packets: counts.iter().sum(),
-            });
-        }
-        drops.sort_by_key(|d| (d.reason, d.index));
-        Ok(drops)
-    }
-
-    /// Packets by the way that they took, since the maps were made.
-    ///
-    /// # Errors
-    /// A counter that can't be read.
-    pub fn paths(&self) -> Result<Vec<PathCount>> {
-        let count = |path: Path| {
-            let counts = self.tables.paths.get(&(path as u32), 0);
-            let counts = counts.map_err(|e| refused("cannot read the packet counters", &e))?;
-            Ok(PathCount { name: path.word(), packets: counts.iter().sum() })
-        };
-        Path::ALL.into_iter().map(count).collect()
     }
 }
 

@@ -12,6 +12,7 @@ mod host;
 mod link;
 mod observe;
 mod ownership;
+pub(super) mod rehearsal;
 mod routes;
 mod sockets;
 mod tc;

@@ -1,0 +1,151 @@
+//! Foreign containers' namespaces, looked for beside everything else: a file system that does not
+//! answer holds up the request that names it, and nobody else.
+
+use crate::error::{Error, Result};
+use crate::kernel::{netns, netns::Namespace};
+use crate::spec::{change::Foreign, lookup::ContainerRef};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::Notify, task::spawn_blocking, time::timeout};
+
+/// What is being looked for, so that one path that hangs takes one thread, however often somebody
+/// asks for it.
+#[derive(Clone)]
+pub(super) struct Looks {
+    going: Arc<Going>,
+    /// How long a file may take to open.
+    patience: Duration,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self { going: Arc::default(), patience: PATIENCE }
+    }
+}
+
+#[derive(Default)]
+struct Going {
+    what: Mutex<BTreeSet<String>>,
+    ended: Notify,
+}
+
+impl Looks {
+    /// The namespace that a foreign container's reference means; none for one of netd's own.
+    ///
+    /// # Errors
+    /// It makes no sense or leads to no namespace; or its file system does not answer in time.
+    pub(super) async fn resolve(&self, reference: &str) -> Result<Option<(Foreign, Namespace)>> {
+        if matches!(ContainerRef::parse(reference)?, ContainerRef::Known(_)) {
+            return Ok(None);
+        }
+        let owned = reference.to_owned();
+        self.apart(reference, move || resolve(&owned)).await
+    }
+
+    /// Does `work`, which looks at files, on a thread where that may take its time.
+    ///
+    /// # Errors
+    /// `work`'s own; it takes too long, or still does from the last time.
+    pub(super) async fn apart<T: Send + 'static>(
+        &self,
+        what: &str,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let silent = || {
+            Error::kernel(format!(
+                "{what} did not answer within {:?}; see to the file system that it is on",
+                self.patience
+            ))
+        };
+        let done = async {
+            let look = self.begin(what).await;
+            let done = spawn_blocking(move || {
+                let done = work();
+                drop(look);
+                done
+            });
+            done.await.unwrap_or_else(|e| Err(Error::internal(format!("{what}: {e}"))))
+        };
+        timeout(self.patience, done).await.unwrap_or_else(|_| Err(silent()))
+    }
+
+    /// Waits until nobody else looks there, and not too many do elsewhere.
+    async fn begin(&self, what: &str) -> Look {
+        loop {
+            let ended = self.going.ended.notified();
+            if let Some(look) = self.try_begin(what) {
+                return look;
+            }
+            ended.await;
+        }
+    }
+
+    fn try_begin(&self, what: &str) -> Option<Look> {
+        let mut all = self.going.what.lock().unwrap_or_else(PoisonError::into_inner);
+        let begins = all.len() < MOST && all.insert(what.to_owned());
+        begins.then(|| Look { what: what.to_owned(), going: self.going.clone() })
+    }
+}
+
+/// A look that has not ended.
+struct Look {
+    what: String,
+    going: Arc<Going>,
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let mut all = self.going.what.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&self.what);
+        self.going.ended.notify_waiters();
+    }
+}
+
+fn resolve(reference: &str) -> Result<Option<(Foreign, Namespace)>> {
+    let (path, pid) = match ContainerRef::parse(reference)? {
+        ContainerRef::Known(_) => return Ok(None),
+        ContainerRef::Pid(pid) => (None, pid),
+        ContainerRef::Path(path) => (Some(path.to_owned()), 0),
+    };
+    let (namespace, start_time) = match &path {
+        Some(path) => (Namespace::of_path(path)?, 0),
+        None => {
+            let pid = pid.unsigned_abs();
+            // The start time first: if the pid changes hands now, the watch will tell.
+            let start_time = netns::start_time(pid)?;
+            (Namespace::of_pid(pid)?, start_time)
+        }
+    };
+    let foreign = Foreign { path, pid, start_time, netns: namespace.id().0 };
+    Ok(Some((foreign, namespace)))
+}
+
+/// How long a file may take to open.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many may take their time at once.
+const MOST: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn what_hangs_is_given_up_and_holds_up_nothing_else() {
+        let looks = Looks { patience: Duration::from_millis(100), ..Looks::default() };
+        let (release, held) = mpsc::channel::<()>();
+        let hung =
+            || looks.apart("netns:/hung", move || held.recv().map_err(|_| Error::kernel("over")));
+        let error = hung().await.unwrap_err();
+        assert!(error.message.starts_with("netns:/hung did not answer within 100ms"), "{error}");
+        // Another thread for the same would be one too many.
+        let again = looks.apart("netns:/hung", || Ok(())).await.unwrap_err();
+        assert_eq!(again, error);
+        assert_eq!(looks.apart("netns:/other", || Ok(1)).await, Ok(1));
+        drop(release);
+        assert_eq!(looks.apart("netns:/hung", || Ok(2)).await, Ok(2));
+    }
+}
