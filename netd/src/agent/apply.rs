@@ -65,7 +65,7 @@ impl Agent {
     /// # Errors
     /// None so far.
     pub async fn export(&self) -> Result<serde_json::Value> {
-        Ok(compose::export(&self.latest.get().spec))
+        Ok(compose::export(&self.readers.latest.get().spec))
     }
 }
 

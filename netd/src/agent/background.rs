@@ -120,13 +120,15 @@ impl Agent {
     }
 
     async fn look_again(&self) {
-        let spec = self.latest.get().spec.clone();
+        let spec = self.readers.latest.get().spec.clone();
         let look = move || Ok(lost_paths(&spec));
         let mut gone =
-            self.looks.apart("the containers' namespaces", look).await.unwrap_or_else(|e| {
-                tracing::warn!("{e}");
-                Vec::new()
-            });
+            self.readers.looks.apart("the containers' namespaces", look).await.unwrap_or_else(
+                |e| {
+                    tracing::warn!("{e}");
+                    Vec::new()
+                },
+            );
         let mut inner = self.inner.lock().await;
         if *self.over.borrow() {
             return;

@@ -11,7 +11,7 @@ impl Agent {
     /// # Errors
     /// None so far.
     pub async fn containers(&self) -> Result<Vec<ContainerInspect>> {
-        let latest = self.latest.get();
+        let latest = self.readers.latest.get();
         let containers = latest.spec.containers.values();
         let mut all: Vec<_> = containers.map(|container| latest.view(container)).collect();
         all.sort_by(|a, b| (&a.created, &a.name).cmp(&(&b.created, &b.name)));
@@ -23,7 +23,7 @@ impl Agent {
     /// # Errors
     /// There is none of that name, or several.
     pub async fn container(&self, reference: &str) -> Result<ContainerInspect> {
-        let latest = self.latest.get();
+        let latest = self.readers.latest.get();
         Ok(latest.view(latest.spec.container(reference)?))
     }
 

@@ -23,8 +23,8 @@ mod status;
 
 use crate::desired::UplinkChoice;
 use crate::error::{Error, Result};
+use crate::kernel::live::Live;
 use crate::kernel::lock::Lock;
-use crate::kernel::{dataplane::Counters, live::Live};
 use crate::spec::{Spec, name::Id};
 use crate::store::Store;
 use reconcile::{advance, settle};
@@ -41,12 +41,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 pub struct Agent {
     inner: Mutex<Inner>,
     flows: flows::Flows,
-    counters: Arc<Counters>,
-    pace: pace::Pace,
-    /// What requests that only look are answered from.
-    latest: snapshot::Latest,
-    looks: resolve::Looks,
-    names: names::Reporter,
+    readers: snapshot::Readers,
     /// Ticks after every change of the spec.
     changed: watch::Receiver<()>,
     /// Whether a teardown is done.
@@ -54,8 +49,6 @@ pub struct Agent {
     started: Instant,
     /// Where the files are that declare what should exist.
     spec_dir: PathBuf,
-    /// Where programs and maps are pinned.
-    bpf_dir: PathBuf,
     /// Held for as long as the agent lives.
     _locks: [Lock; 3],
 }

@@ -15,7 +15,7 @@ impl Agent {
     /// # Errors
     /// None so far.
     pub async fn networks(&self) -> Result<Vec<NetworkInspect>> {
-        let spec = &self.latest.get().spec;
+        let spec = &self.readers.latest.get().spec;
         let mut all: Vec<_> = spec.networks.values().map(|n| network_inspect(spec, n)).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
@@ -26,7 +26,7 @@ impl Agent {
     /// # Errors
     /// There is none of that name, or several.
     pub async fn network(&self, reference: &str) -> Result<NetworkInspect> {
-        let spec = &self.latest.get().spec;
+        let spec = &self.readers.latest.get().spec;
         Ok(network_inspect(spec, spec.network(reference)?))
     }
 
@@ -72,7 +72,7 @@ impl Agent {
         network: &str,
         request: &NetworkConnect,
     ) -> Result<ContainerInspect> {
-        let (foreign, namespace) = self.looks.resolve(&request.container).await?.unzip();
+        let (foreign, namespace) = self.readers.looks.resolve(&request.container).await?.unzip();
         let mut inner = self.inner.lock().await;
         if let Some(namespace) = namespace {
             inner.live.join(namespace).await?;

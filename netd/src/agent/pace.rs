@@ -38,7 +38,7 @@ pub(super) async fn keep(agent: Arc<Agent>) {
             return;
         }
         match agent.dropped() {
-            Ok(total) => agent.pace.note(Instant::now(), total),
+            Ok(total) => agent.readers.pace.note(Instant::now(), total),
             Err(error) => tracing::debug!("{error}"),
         }
     }

@@ -43,7 +43,7 @@ pub(super) async fn await_namespaces(agent: Arc<Agent>) {
             (name, reference, outcome)
         };
         for (name, reference, outcome) in
-            join_all(agent.latest.get().awaited().into_iter().map(attach)).await
+            join_all(agent.readers.latest.get().awaited().into_iter().map(attach)).await
         {
             match outcome {
                 Ok(()) => {
@@ -190,7 +190,7 @@ impl Snapshot {
 
 impl Agent {
     async fn attach(&self, name: &Name, reference: &str) -> Result<()> {
-        let Some((foreign, namespace)) = self.looks.resolve(reference).await? else {
+        let Some((foreign, namespace)) = self.readers.looks.resolve(reference).await? else {
             return Ok(());
         };
         let mut inner = self.inner.lock().await;

@@ -12,7 +12,7 @@ impl Agent {
     /// As [`Agent::status`].
     pub async fn report(&self) -> Result<Report> {
         let status = self.status().await?;
-        let spec = self.latest.get().spec.clone();
+        let spec = self.readers.latest.get().spec.clone();
         let bridges = spec.networks.values().filter(|n| n.driver == Driver::Bridge);
         let running = spec.containers.values().filter(|c| is_running(c));
         let ports = running.flat_map(|container| container.published()).map(|port| ReportPort {
@@ -23,11 +23,11 @@ impl Agent {
         });
         Ok(Report {
             status,
-            bpf_dir: self.bpf_dir.clone(),
+            bpf_dir: self.readers.bpf_dir.clone(),
             spec_dir: self.spec_dir.clone(),
             networks: bridges.map(network).collect(),
             ports: ports.collect(),
-            names: self.names.problems(),
+            names: self.readers.names.problems(),
         })
     }
 }

@@ -1,15 +1,53 @@
 //! What requests that only look are answered from: the last state that was whole. They wait for no
 //! change, however long it takes.
 
-use super::Inner;
+use super::{
+    Inner,
+    names::{Reporter, Resolver},
+    pace::Pace,
+    resolve::Looks,
+};
 use crate::api::protocol::ContainerInspect;
-use crate::kernel::live::Seen;
+use crate::config::Config;
+use crate::error::Result;
+use crate::kernel::{
+    dataplane::Counters,
+    live::{Live, Seen},
+};
 use crate::spec::{Spec, container::Container, view::container_inspect};
 use crate::store;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
+
+/// What requests that only look are answered from, and what they look with.
+pub(super) struct Readers {
+    pub(super) latest: Latest,
+    pub(super) counters: Arc<Counters>,
+    pub(super) pace: Pace,
+    pub(super) names: Reporter,
+    pub(super) looks: Looks,
+    /// Where programs and maps are pinned.
+    pub(super) bpf_dir: PathBuf,
+}
+
+impl Readers {
+    /// Those of an agent that is about to start.
+    ///
+    /// # Errors
+    /// After the teardown.
+    pub(super) fn new(config: &Config, live: &Live, resolver: &Resolver) -> Result<Self> {
+        Ok(Self {
+            latest: Latest::new(&config.state_dir),
+            counters: live.counters()?,
+            pace: Pace::default(),
+            names: resolver.reporter(),
+            looks: Looks::default(),
+            bpf_dir: config.bpf_dir.clone(),
+        })
+    }
+}
 
 /// The agent as of its last change.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! The start: lock, adopt what is there, drop what did not outlive the agent, provide the rest.
 
 use super::{
-    Agent, Inner, Problems, background, flows::Flows, lifecycle, names::Resolver, pace, pace::Pace,
-    reload, resolve::Looks, seconds, snapshot::Latest,
+    Agent, Inner, Problems, background, flows::Flows, lifecycle, names::Resolver, pace, reload,
+    seconds, snapshot::Readers,
 };
 use crate::config::Config;
 use crate::desired::UplinkChoice;
@@ -48,11 +48,9 @@ impl Agent {
         let mut live = Live::open(&config.bpf_dir, &cgroup, &settings)?;
         live.choose_xdp(config.uplink_xdp.clone());
         let flows = Flows::new(live.flows()?);
-        let counters = live.counters()?;
-        let (latest, looks) = (Latest::new(&config.state_dir), Looks::default());
         let home = Home::new(&config.socket, &config.resolv_conf)?;
         let resolver = Resolver::new(home, config.host_names)?;
-        let names = resolver.reporter();
+        let readers = Readers::new(config, &live, &resolver)?;
         // Before anything is read, so that no change falls in between.
         let events = Live::events()?;
         let (changed, changes) = watch::channel(());
@@ -61,8 +59,8 @@ impl Agent {
             spec: Arc::new(remembered.spec.clone()),
             store,
             flows: flows.clone(),
-            latest: latest.clone(),
-            looks: looks.clone(),
+            latest: readers.latest.clone(),
+            looks: readers.looks.clone(),
             problems: Problems {
                 lasting: damage.into_iter().chain(live.notes()?.iter().cloned()).collect(),
                 ..Problems::default()
@@ -85,24 +83,23 @@ impl Agent {
         let agent = Arc::new(Self {
             inner: Mutex::new(inner),
             flows,
-            counters,
-            pace: Pace::default(),
-            latest,
-            looks,
-            names,
+            readers,
             changed: changes,
             over: watch::Sender::new(false),
             started: Instant::now(),
             spec_dir: config.spec_dir.clone(),
-            bpf_dir: config.bpf_dir.clone(),
             _locks: locks,
         });
         agent.reload().await;
         tokio::spawn(background::run(agent.clone(), events, dead));
         tokio::spawn(reload::follow(agent.clone(), hangups));
-        tokio::spawn(reload::await_namespaces(agent.clone()));
-        tokio::spawn(pace::keep(agent.clone()));
+        agent.look_now_and_then();
         Ok(agent)
+    }
+
+    fn look_now_and_then(self: &Arc<Self>) {
+        tokio::spawn(reload::await_namespaces(self.clone()));
+        tokio::spawn(pace::keep(self.clone()));
     }
 }
 

@@ -34,7 +34,7 @@ impl Agent {
     pub async fn status(&self) -> Result<Status> {
         let flows = self.flows.ask(|tables| Ok(tables.fill())).await?;
         let drops = self.dropped()?;
-        let latest = self.latest.get();
+        let latest = self.readers.latest.get();
         let spec = &latest.spec;
         let running: Vec<&Container> = spec.containers.values().filter(|c| is_running(c)).collect();
         Ok(Status {
@@ -51,19 +51,19 @@ impl Agent {
                 .map(|published| usize::from(published.host.more()) + 1)
                 .sum(),
             flows: flows.iter().map(flow_table).collect(),
-            paths: paths(&self.counters.paths()?),
+            paths: paths(&self.readers.counters.paths()?),
             drops,
-            drops_per_second: self.pace.rate(Instant::now(), drops),
+            drops_per_second: self.readers.pace.rate(Instant::now(), drops),
             uplinks: uplinks(&latest.seen),
             xdp: latest.seen.express.iter().map(ToString::to_string).collect(),
-            programs: self.counters.programs().into_iter().map(program).collect(),
-            problems: [latest.problems.clone(), self.names.problems()].concat(),
+            programs: self.readers.counters.programs().into_iter().map(program).collect(),
+            problems: [latest.problems.clone(), self.readers.names.problems()].concat(),
         })
     }
 
     /// All packets dropped since the maps were made.
     pub(super) fn dropped(&self) -> Result<u64> {
-        Ok(self.counters.drops()?.iter().map(|drop| drop.packets).sum())
+        Ok(self.readers.counters.drops()?.iter().map(|drop| drop.packets).sum())
     }
 
     /// Dropped packets by reason and by who sent them or should have got them.
@@ -71,13 +71,13 @@ impl Agent {
     /// # Errors
     /// The counters can't be read.
     pub async fn drops(&self) -> Result<Vec<Drop>> {
-        let latest = self.latest.get();
+        let latest = self.readers.latest.get();
         let owners = owners(&latest.spec);
         let source = |index| match latest.seen.names.get(&index) {
             Some(device) => owners.get(device).map_or(device.as_str(), |name| name).to_owned(),
             None => "-".to_owned(),
         };
-        let drops = self.counters.drops()?;
+        let drops = self.readers.counters.drops()?;
         Ok(drops
             .into_iter()
             .map(|drop| Drop {

@@ -1,12 +1,12 @@
 //! `netctl doctor`: what may stand in netd's way, judged from [`Facts`] that somebody else gathered.
 //! Nothing in here has effects.
 
-mod agent;
 mod facts;
 mod firewall;
-mod kernel;
+mod machine;
 mod networks;
 pub mod nft;
+mod own;
 mod settings;
 
 pub use facts::*;
@@ -58,7 +58,7 @@ impl Finding {
 /// Everything that there is to say, check by check.
 #[must_use]
 pub fn examine(facts: &Facts) -> Vec<Finding> {
-    let checks = [agent::check, kernel::check, settings::check, firewall::check, networks::check];
+    let checks = [own::check, machine::check, settings::check, firewall::check, networks::check];
     checks.iter().flat_map(|check| check(facts)).collect()
 }
 
