@@ -17,7 +17,7 @@ pub mod files;
 mod names;
 mod timeouts;
 
-pub use names::HostNames;
+pub use names::{HostNames, NamesBy};
 
 /// Runs the network of a container host: the agent behind netctl.
 #[derive(Clone, Debug, Default, Parser)]
@@ -50,6 +50,10 @@ pub struct Args {
     /// free), an IPv4 address, or off [default: auto]
     #[arg(long, value_name = "auto|ADDRESS|off", env = "NETD_HOST_NAMES")]
     pub host_names: Option<String>,
+    /// Who runs netd-dns: the agent itself, or a service manager that listens on netd.dns.sock beside the
+    /// agent's socket and starts it [default: agent]
+    #[arg(long, value_name = "agent|service", env = "NETD_NAMES_BY")]
+    pub names_by: Option<String>,
     /// The host's resolvers, which names that no container has are asked of [default: /etc/resolv.conf]
     #[arg(long, value_name = "FILE", env = "NETD_RESOLV_CONF")]
     pub resolv_conf: Option<PathBuf>,
@@ -80,6 +84,8 @@ pub struct Config {
     pub max_flows: Option<u32>,
     /// Where processes of the host ask for names.
     pub host_names: HostNames,
+    /// Who runs netd-dns.
+    pub names_by: NamesBy,
     /// The file that names the host's resolvers.
     pub resolv_conf: PathBuf,
     /// How long flows live without a packet.
@@ -131,6 +137,7 @@ impl Config {
             uplink_xdp: XdpChoice::parse(&words)?,
             max_flows: args.max_flows.or(file.max_flows).map(max_flows).transpose()?,
             host_names: HostNames::parse(args.host_names.or(file.host_names).as_deref())?,
+            names_by: NamesBy::parse(args.names_by.or(file.names_by).as_deref())?,
             resolv_conf: directory(args.resolv_conf, file.resolv_conf, "/etc/resolv.conf")?,
             timeouts: file.timeouts.into(),
             log_level: args.log_level.or(file.log_level).unwrap_or_else(|| "info".into()),
@@ -150,6 +157,7 @@ struct File {
     uplink_xdp: Words,
     max_flows: Option<u32>,
     host_names: Option<String>,
+    names_by: Option<String>,
     resolv_conf: Option<PathBuf>,
     log_level: Option<String>,
     timeouts: timeouts::Section,

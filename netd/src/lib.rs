@@ -24,3 +24,4 @@ pub mod spec;
 pub mod state;
 pub mod store;
 pub mod usage;
+pub mod watchdog;

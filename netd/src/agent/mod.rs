@@ -3,6 +3,7 @@
 //! Every change goes one way: edit a copy of the spec, store it, reconcile; where the kernel
 //! refuses, everything goes back. One lock makes changes happen one after the other.
 
+mod alive;
 mod apply;
 mod background;
 mod containers;

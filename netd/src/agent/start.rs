@@ -48,7 +48,7 @@ impl Agent {
         let mut live = Live::open(&config.bpf_dir, &cgroup, &settings)?;
         live.choose_xdp(config.uplink_xdp.clone());
         let flows = Flows::new(live.flows()?);
-        let home = Home::new(&config.socket, &config.resolv_conf)?;
+        let home = Home::new(&config.socket, &config.resolv_conf)?.of(config.names_by);
         let resolver = Resolver::new(home, config.host_names)?;
         let readers = Readers::new(config, &live, &resolver)?;
         // Before anything is read, so that no change falls in between.

@@ -6,7 +6,7 @@ use netd::{
     config::{Args, Config},
     error::{Error, Result},
     kernel::socket::Socket,
-    logging, usage,
+    logging, usage, watchdog,
 };
 use sd_notify::NotifyState;
 use std::process::ExitCode;
@@ -46,6 +46,7 @@ async fn run(config: &Config) -> Result<()> {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("told to stop; the dataplane stays"),
             _ = interrupt.recv() => tracing::info!("interrupted; the dataplane stays"),
+            () = watchdog::report(agent.clone()) => {}
             () = agent.torn_down() => tracing::info!("torn down"),
         }
         notify(NotifyState::Stopping);

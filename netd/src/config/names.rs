@@ -1,4 +1,4 @@
-//! Where processes of the host ask for the names of containers.
+//! Who answers for names: where processes of the host ask, and who runs netd-dns.
 
 use crate::error::{Error, Result};
 use std::net::Ipv4Addr;
@@ -33,6 +33,30 @@ impl HostNames {
     }
 }
 
+/// Who runs netd-dns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NamesBy {
+    /// The agent starts it, and ends it with the last container that has names.
+    #[default]
+    Agent,
+    /// A service manager listens in its place and starts it; it stays when nobody has names.
+    Service,
+}
+
+impl NamesBy {
+    /// Reads `agent` or `service`; none is `agent`.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else.
+    pub fn parse(word: Option<&str>) -> Result<Self> {
+        match word {
+            None | Some("agent") => Ok(Self::Agent),
+            Some("service") => Ok(Self::Service),
+            Some(word) => Err(Error::invalid(format!("names-by {word:?}: use agent or service"))),
+        }
+    }
+}
+
 /// The address that containers ask as well.
 const USUAL: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 
@@ -50,5 +74,14 @@ mod tests {
         for bad in ["", "on", "::1", "127.0.0.11:53", "0.0.0.0", "192.0.2.1", "126.0.0.1"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn netd_dns_is_run_by_the_agent_unless_a_service_manager_does() {
+        assert_eq!(NamesBy::parse(None), Ok(NamesBy::Agent));
+        assert_eq!(NamesBy::parse(Some("agent")), Ok(NamesBy::Agent));
+        assert_eq!(NamesBy::parse(Some("service")), Ok(NamesBy::Service));
+        let error = NamesBy::parse(Some("systemd")).unwrap_err();
+        assert_eq!(error.message, "names-by \"systemd\": use agent or service");
     }
 }

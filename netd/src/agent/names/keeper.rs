@@ -109,7 +109,8 @@ impl Keeper {
                 Ok(Event::Lost(number)) => self.lost(number),
                 Ok(Event::End(done)) => {
                     self.order = Order::default();
-                    self.provide();
+                    self.end();
+                    self.note(Vec::new());
                     let _ = done.send(());
                 }
                 Err(RecvTimeoutError::Timeout) => self.provide(),
@@ -131,7 +132,7 @@ impl Keeper {
 
     /// Does what was ordered, as far as that goes now.
     fn provide(&mut self) {
-        let problems = if self.order.places.is_empty() {
+        let problems = if self.order.places.is_empty() && !self.home.is_a_service() {
             self.end();
             Vec::new()
         } else {

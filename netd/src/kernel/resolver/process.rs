@@ -1,5 +1,6 @@
 //! The process netd-dns: where it listens for the agent, and how it is found, started and ended.
 
+use crate::config::NamesBy;
 use crate::error::{Error, Result};
 use crate::kernel::{netns, process::kill, socket};
 use command_fds::{CommandFdExt, FdMapping};
@@ -30,6 +31,7 @@ pub struct Home {
     program: PathBuf,
     agent_socket: PathBuf,
     resolv_conf: PathBuf,
+    by: NamesBy,
 }
 
 /// A netd-dns that runs, told apart from any process that gets its number later.
@@ -52,7 +54,20 @@ impl Home {
             program: own.with_file_name(program_name(&own)),
             agent_socket: agent_socket.to_owned(),
             resolv_conf: resolv_conf.to_owned(),
+            by: NamesBy::Agent,
         })
+    }
+
+    /// The same, where `by` runs it.
+    #[must_use]
+    pub fn of(self, by: NamesBy) -> Self {
+        Self { by, ..self }
+    }
+
+    /// A service manager listens in its place, and starts it for who connects.
+    #[must_use]
+    pub fn is_a_service(&self) -> bool {
+        self.by == NamesBy::Service
     }
 
     /// A connection to the netd-dns that runs, if one does; and its process, where that is sure.
@@ -72,11 +87,20 @@ impl Home {
         file(&self.program).is_some_and(|here| runs.is_some_and(|runs| runs != here))
     }
 
-    /// Starts one, and connects to it. It lives on when the agent ends.
+    /// Starts one, or has the service manager start it, and connects to it. It lives on when the agent
+    /// ends.
     ///
     /// # Errors
-    /// The socket can't be made, the program is missing or can't be started.
+    /// The socket can't be made, the program is missing or can't be started; no service manager listens.
     pub fn start(&self) -> Result<(UnixStream, Option<Running>)> {
+        if self.is_a_service() {
+            let socket = self.socket.display();
+            return self.find().ok_or_else(|| {
+                Error::kernel(format!(
+                    "nobody listens on {socket}, and names-by is \"service\": start netd-dns.socket"
+                ))
+            });
+        }
         let failed = |e: io::Error| Error::kernel(format!("cannot start {}: {e}", self.shown()));
         let listener = self.listen().map_err(|e| {
             Error::kernel(format!("cannot listen on {}: {e}", self.socket.display()))
@@ -91,8 +115,11 @@ impl Home {
         Ok((UnixStream::connect(&self.socket).map_err(failed)?, process))
     }
 
-    /// Removes the socket.
+    /// Removes the socket, unless it is a service manager's.
     pub fn remove(&self) {
+        if self.is_a_service() {
+            return;
+        }
         // Only tidiness: the next start replaces it anyway.
         let _ = fs::remove_file(&self.socket);
     }
@@ -236,6 +263,19 @@ mod tests {
         assert!(home.find().is_none(), "a listener was left behind");
         home.remove();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn where_a_service_manager_listens_nothing_is_started_and_its_socket_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::new(&directory.path().join("netd.sock"), Path::new("/x")).unwrap();
+        let home = home.of(NamesBy::Service);
+        let error = home.start().unwrap_err();
+        assert!(error.message.ends_with("start netd-dns.socket"), "{error}");
+        let _listener = home.listen().unwrap();
+        home.start().unwrap();
+        home.remove();
+        assert!(home.find().is_some());
     }
 
     #[test]
