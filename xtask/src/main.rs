@@ -5,6 +5,7 @@ mod bpf;
 mod build;
 mod check;
 mod demo;
+mod dist;
 mod fuzz;
 mod run;
 mod setup;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["test", filter @ ..] => test::run(filter),
         ["check"] => check::run(),
+        ["dist", options @ ..] => dist::run(options),
         ["bench", "packet", options @ ..] => bench::packet(options),
         ["bench", "xdp", options @ ..] => bench::xdp(options),
         ["bench", "quick"] => bench::quick(),
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         // What the verbs above start by themselves.
         [stage::SUPERVISE, play, options @ ..] => return stage::supervise(play, options),
         [stage::PLAY, "demo", name] => demo::play(name),
+        [stage::PLAY, "dist", name, tree, package] => dist::play(name, tree, package),
         [stage::PLAY, "bench", name] => bench::play(name),
         [stage::PLAY, stage::PORTS, name, options @ ..] => bench::ports::play(name, options),
         [stage::PLAY, stage::DNS, name, options @ ..] => bench::dns::play(name, options),
@@ -66,6 +69,8 @@ usage: cargo xtask VERB
   demo           setup and build, then netd at work in network namespaces of its own (root or sudo)
   test [FILTER]  setup and build, then every test (root or sudo)
   check          formatting, lints, the architecture's rules, licenses of the dependencies
+  dist [--check] a Debian package and a static tarball, in target/dist; --check boots a clean Debian in
+                 namespaces of its own and installs, uses, upgrades and removes the package there
   bench packet   nanoseconds and instructions per packet of each program
   bench xdp [ROUNDS]
                  packets from outside by XDP, by TCX and by iptables

@@ -132,7 +132,7 @@ const TWO_WAYS: &str = "There are two ways to a BPF toolchain: rustup's nightly 
     bpf-linker`), or Debian's rustc-web 1.96, libstd-rust-web-dev-bpf and llvm-22-dev";
 
 /// A program and the package that has it.
-const TOOLS: [(&str, &str); 19] = [
+const TOOLS: [(&str, &str); 20] = [
     ("ip", "iproute2"),
     ("iperf3", "iperf3"),
     ("ping", "iputils-ping"),
@@ -150,6 +150,7 @@ const TOOLS: [(&str, &str); 19] = [
     ("nsenter", "util-linux"),
     ("dig", "bind9-dnsutils"),
     ("traceroute", "traceroute"),
+    ("debootstrap", "debootstrap"),
     ("ssh", "openssh-client"),
     ("/usr/sbin/sshd", "openssh-server"),
 ];

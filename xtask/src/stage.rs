@@ -1,7 +1,7 @@
 //! A stage for plays in network namespaces: the supervisor starts the play as a process of its own and
 //! clears the stage after it, however it ended: done, failed, killed, or interrupted by a person.
 
-use crate::run;
+use crate::{dist::machine, run};
 use anyhow::{Context, Result, bail, ensure};
 use nix::{
     sys::{
@@ -99,6 +99,7 @@ fn clear(name: &str) {
     for namespace in belonging(Path::new("/run/netns"), name) {
         let _ = run::read(Command::new("ip").args(["netns", "delete", &namespace]));
     }
+    machine::forget(name);
     for place in [Path::new("/sys/fs/bpf"), &env::temp_dir()] {
         for folder in belonging(place, name) {
             let _ = fs::remove_dir_all(place.join(folder));
