@@ -13,6 +13,7 @@ use std::{
 };
 
 mod display;
+mod renames;
 
 /// Effects in the order in which to have them; empty where nothing is to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Plan(pub Vec<Step>);
 /// One effect on the kernel. `Put` makes a thing exist as described, whether or not it was there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Gives a bridge or veth of netd's back its name, which somebody changed.
+    Rename(InterfaceName, InterfaceName),
     /// Forget a published port and void its flows.
     DeletePublished(PublishedKey),
     /// Forget what is behind a veth and void its flows; its packets are dropped from then on.
@@ -75,8 +78,9 @@ pub enum Step {
 /// name are left alone.
 #[must_use]
 pub fn plan(desired: &State, actual: &State) -> Plan {
-    let kept = kept(desired, actual);
-    let mut steps = deletions(actual, &kept);
+    let (mut steps, actual) = renames::renamed(desired, actual);
+    let kept = kept(desired, &actual);
+    steps.extend(deletions(&actual, &kept));
     steps.extend(puts(desired, &kept));
     Plan(steps)
 }

@@ -41,14 +41,14 @@ impl Store {
     pub fn open(directory: &Path) -> Result<(Self, Remembered, Option<String>)> {
         make_directory(directory)?;
         let path = directory.join(FILE);
-        let first = match open_and_read(&path) {
+        let Unreadable { first, kind } = match open_and_read(&path) {
             Ok((database, (remembered, problem))) => {
                 return Ok((Self { directory: directory.into(), database }, remembered, problem));
             }
             Err(error) => error,
         };
-        let aside = set_aside(&path)?;
-        let (database, (remembered, _)) = open_and_read(&path)?;
+        let aside = set_aside(&path, kind)?;
+        let (database, (remembered, _)) = open_and_read(&path).map_err(|e| e.first)?;
         let problem = format!("{first}; moved to {} and started anew", aside.display());
         Ok((Self { directory: directory.into(), database }, remembered, Some(problem)))
     }
@@ -155,11 +155,23 @@ type Outcome<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// What was remembered, and what of it can't be read.
 type Found = (Remembered, Option<String>);
 
+/// A file that is set aside.
+struct Unreadable {
+    first: Error,
+    /// Why, in a word.
+    kind: &'static str,
+}
+
 /// A damaged file may also make the database panic, which counts as an error here.
-fn open_and_read(path: &Path) -> Result<(Database, Found)> {
+fn open_and_read(path: &Path) -> std::result::Result<(Database, Found), Unreadable> {
+    let mut kind = "damaged";
     let attempt = || -> Outcome<(Database, Found)> {
         let database = Database::create(path)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        if let Some(newer) = newer_form(&database)? {
+            kind = "newer";
+            return Err(newer.into());
+        }
         let found = read(&database)?;
         Ok((database, found))
     };
@@ -168,7 +180,32 @@ fn open_and_read(path: &Path) -> Result<(Database, Found)> {
         Ok(Err(e)) => e.to_string(),
         Err(_) => "its structure is damaged".into(),
     };
-    Err(Error::internal(format!("cannot read {}: {}", path.display(), why.replace('\n', ", "))))
+    let why = why.replace('\n', ", ");
+    Err(Unreadable {
+        first: Error::internal(format!("cannot read {}: {why}", path.display())),
+        kind,
+    })
+}
+
+/// The sentence that says so where a newer netd wrote the file; else the file is marked as one of
+/// this netd's.
+fn newer_form(database: &Database) -> Outcome<Option<String>> {
+    let transaction = database.begin_write()?;
+    let mut meta = transaction.open_table(META)?;
+    let form = meta.get("form")?.map(|value| <[u8; 4]>::try_from(value.value())).transpose()?;
+    match form.map(u32::from_le_bytes) {
+        Some(form) if form > FORM => {
+            return Ok(Some(format!(
+                "a newer netd wrote it (form {form}, this one knows {FORM}); to go on with it, \
+                 install that netd and move it back"
+            )));
+        }
+        Some(FORM) => return Ok(None),
+        _ => drop(meta.insert("form", FORM.to_le_bytes().as_slice())?),
+    }
+    drop(meta);
+    transaction.commit()?;
+    Ok(None)
 }
 
 fn read(database: &Database) -> Outcome<Found> {
@@ -221,9 +258,9 @@ fn replace<T: Serialize + PartialEq>(
     Ok(())
 }
 
-fn set_aside(path: &Path) -> Result<PathBuf> {
+fn set_aside(path: &Path, kind: &str) -> Result<PathBuf> {
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos());
-    let aside = path.with_extension(format!("redb.damaged-{now}"));
+    let aside = path.with_extension(format!("redb.{kind}-{now}"));
     fs::rename(path, &aside).map_err(|e| {
         Error::internal(format!("cannot set {} aside: {e}; move it away by hand", path.display()))
     })?;
@@ -258,6 +295,8 @@ const NETWORKS: Table = TableDefinition::new("networks");
 const CONTAINERS: Table = TableDefinition::new("containers");
 const META: Table = TableDefinition::new("meta");
 const DECLARED: &str = "declared";
+/// The form of what the tables hold; a form that older netds would misread is a higher one.
+const FORM: u32 = 1;
 
 #[cfg(test)]
 mod tests {
@@ -313,6 +352,18 @@ mod tests {
             });
             assert_eq!(aside.count(), 1);
         }
+    }
+
+    #[test]
+    fn a_file_of_a_newer_netd_is_kept_aside_whole() {
+        let (directory, remembered, problem) =
+            damaged(|path| put_row(path, META, "form", &(FORM + 1).to_le_bytes()));
+        assert_eq!(remembered, Remembered::default());
+        assert!(problem.unwrap().contains("a newer netd wrote it (form 2, this one knows 1)"));
+        let names: Vec<_> = fs::read_dir(directory.path()).unwrap().flatten().collect();
+        let aside = names.iter().find(|e| e.file_name().to_string_lossy().contains("newer-"));
+        let database = Database::create(aside.unwrap().path()).unwrap();
+        assert_eq!(read(&database).unwrap().0.spec.networks.len(), 1);
     }
 
     #[test]

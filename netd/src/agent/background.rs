@@ -35,24 +35,37 @@ impl Drop for Watch {
     }
 }
 
+/// What the agent hears of without a request.
+pub(super) struct Events {
+    /// Something changed on the host.
+    pub(super) host: Receiver<()>,
+    /// Something changed in a container.
+    pub(super) inside: Receiver<()>,
+    /// A container's first process has ended.
+    pub(super) dead: UnboundedReceiver<Id>,
+}
+
 /// Keeps the kernel as it should be, for as long as the agent lives.
-pub(super) async fn run(
-    agent: Arc<Agent>,
-    mut events: Receiver<()>,
-    mut deaths: UnboundedReceiver<Id>,
-) {
+pub(super) async fn run(agent: Arc<Agent>, mut events: Events) {
     tokio::spawn(sweep_ever(agent.clone()));
-    let mut timer = interval();
-    let (mut gather, mut due) = (GATHER, None);
+    tokio::spawn(glance_ever(agent.clone()));
+    let mut timer = interval(PERIOD);
+    let (mut gather, mut due, mut due_inside) = (GATHER, None, None);
     loop {
         let agent = agent.clone();
         tokio::select! {
-            Some(id) = deaths.recv() => apart(async move { agent.seen_to_end(&id).await }).await,
+            Some(id) = events.dead.recv() => apart(async move { agent.seen_to_end(&id).await }).await,
             // Changes come in swarms, most of them netd's own.
-            Some(()) = events.recv(), if due.is_none() => due = Some(time::Instant::now() + gather),
-            () = reached(due) => {
-                due = None;
-                let _ = events.try_recv();
+            Some(()) = events.host.recv(), if due.is_none() => {
+                due = Some(time::Instant::now() + gather);
+            }
+            // What happens in there concerns nobody else, and may go on all the time.
+            Some(()) = events.inside.recv(), if due_inside.is_none() => {
+                due_inside = Some(time::Instant::now() + gather.max(GATHER_INSIDE));
+            }
+            () = reached(due.into_iter().chain(due_inside).min()) => {
+                (due, due_inside) = (None, None);
+                let _ = (events.host.try_recv(), events.inside.try_recv());
                 let start = Instant::now();
                 apart(async move { agent.look_again().await }).await;
                 gather = pause(start.elapsed());
@@ -68,7 +81,7 @@ pub(super) async fn run(
 
 /// Keeps the flow tables in order; many flows take their time, and nothing else waits for it.
 async fn sweep_ever(agent: Arc<Agent>) {
-    let mut timer = interval();
+    let mut timer = interval(PERIOD);
     loop {
         timer.tick().await;
         let agent = agent.clone();
@@ -76,8 +89,18 @@ async fn sweep_ever(agent: Arc<Agent>) {
     }
 }
 
-fn interval() -> Interval {
-    let mut timer = time::interval(PERIOD);
+/// Looks after what can be taken away without an event.
+async fn glance_ever(agent: Arc<Agent>) {
+    let mut timer = interval(GLANCE);
+    loop {
+        timer.tick().await;
+        let agent = agent.clone();
+        apart(async move { agent.glance().await }).await;
+    }
+}
+
+fn interval(period: Duration) -> Interval {
+    let mut timer = time::interval(period);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     timer
 }
@@ -116,6 +139,20 @@ impl Agent {
                 tracing::debug!("swept {removed} flows, left {established}, in {took:?}");
             }
             Err(error) => tracing::warn!("{error}"),
+        }
+    }
+
+    async fn glance(&self) {
+        let mut inner = self.inner.lock().await;
+        if *self.over.borrow() {
+            return;
+        }
+        let glance = inner.live.glance();
+        inner.note_repairs();
+        let amiss = *glance.as_ref().unwrap_or(&false);
+        inner.problems.note_unmended(glance.err());
+        if amiss {
+            inner.settle().await;
         }
     }
 
@@ -206,6 +243,10 @@ fn lost_paths(spec: &Spec) -> Vec<Id> {
 pub(super) const UNSEEN: i32 = -1;
 /// How often everything is looked at without a cause.
 const PERIOD: Duration = Duration::from_secs(30);
+/// How often pins, hooks and switches are looked at.
+const GLANCE: Duration = Duration::from_secs(2);
+/// How long to wait for more of what happens in containers.
+const GATHER_INSIDE: Duration = Duration::from_secs(1);
 /// How long to wait for more of a swarm of events.
 const GATHER: Duration = Duration::from_millis(100);
 const GATHER_AT_MOST: Duration = Duration::from_secs(5);

@@ -16,6 +16,7 @@ mod pace;
 mod ports;
 mod reconcile;
 mod reload;
+mod repairs;
 mod report;
 mod resolve;
 mod snapshot;
@@ -29,6 +30,7 @@ use crate::kernel::lock::Lock;
 use crate::spec::{Spec, name::Id};
 use crate::store::Store;
 use reconcile::{advance, settle};
+use repairs::{Repairs, Seen};
 use std::{
     collections::BTreeMap,
     mem,
@@ -71,6 +73,8 @@ struct Inner {
     /// The host's resolv.conf, which those of containers are made from.
     resolv_conf: PathBuf,
     problems: Problems,
+    seen: Seen,
+    repairs: Repairs,
     watches: BTreeMap<Id, background::Watch>,
     changed: watch::Sender<()>,
     deaths: mpsc::UnboundedSender<Id>,
@@ -85,6 +89,8 @@ struct Problems {
     current: Vec<String>,
     /// Of the agent's own files, when they were read last.
     declared: Vec<String>,
+    /// Of the last look at pins and hooks.
+    unmended: Option<String>,
 }
 
 impl Agent {
@@ -111,8 +117,10 @@ impl Inner {
         let mut next = Spec::clone(&self.spec);
         let value = edit(&mut next)?;
         let before = self.store_spec(next)?;
-        let advanced = advance(&mut self.live, &before, &self.spec, &self.uplinks).await;
+        let advanced =
+            advance(&mut self.live, &mut self.seen, &before, &self.spec, &self.uplinks).await;
         self.void_vanished();
+        self.note_repairs();
         match advanced {
             Ok(()) => {
                 self.follow(&before);
@@ -138,7 +146,7 @@ impl Inner {
                 mem::replace(&mut self.spec, Arc::new(next))
             }
         };
-        self.settle().await;
+        self.settle_from(&before).await;
         self.follow(&before);
         self.announce().await;
         Ok(value)
@@ -146,10 +154,31 @@ impl Inner {
 
     /// Provides the spec as it is, as far as the kernel lets it.
     async fn settle(&mut self) {
-        let errors = settle(&mut self.live, &self.spec, &self.uplinks).await;
+        // Nothing else was wanted before: whatever is amiss was so made by others.
+        let spec = &self.spec;
+        let errors = settle(&mut self.live, &mut self.seen, spec, spec, &self.uplinks).await;
+        self.settled(&errors);
+    }
+
+    /// As [`Inner::settle`], where `before` was wanted up to now.
+    async fn settle_from(&mut self, before: &Spec) {
+        let errors =
+            settle(&mut self.live, &mut self.seen, before, &self.spec, &self.uplinks).await;
+        self.settled(&errors);
+    }
+
+    fn settled(&mut self, errors: &[Error]) {
         self.void_vanished();
-        self.problems.replace(&errors);
+        self.note_repairs();
+        self.problems.replace(errors);
         self.show();
+    }
+
+    /// Logs and counts what was put back.
+    fn note_repairs(&mut self) {
+        let mut repairs = self.live.take_repairs();
+        repairs.append(&mut self.seen.repairs);
+        self.repairs.note(&repairs);
     }
 
     /// Stores `next` and takes it as the spec; gives the one before.
@@ -172,7 +201,7 @@ impl Inner {
         let failed = mem::replace(&mut self.spec, before);
         let unsaved = self.store.save(&failed, &self.spec).err();
         let known = self.problems.current.clone();
-        self.settle().await;
+        self.settle_from(&failed).await;
         self.follow(&failed);
         let new = self.problems.current.iter().find(|problem| !known.contains(problem));
         match unsaved.map(|e| e.to_string()).or(new.cloned()) {
@@ -222,8 +251,18 @@ impl Problems {
         self.current = next;
     }
 
+    /// Takes over what the last look at pins and hooks could not put back; logs what is new.
+    fn note_unmended(&mut self, error: Option<Error>) {
+        let next = error.map(|error| error.to_string());
+        if let Some(error) = next.as_ref().filter(|_| next != self.unmended) {
+            tracing::error!("{error}");
+        }
+        self.unmended = next;
+    }
+
     fn all(&self) -> Vec<String> {
-        self.lasting.iter().chain(&self.current).chain(&self.declared).cloned().collect()
+        let all = self.lasting.iter().chain(&self.current).chain(&self.declared);
+        all.chain(&self.unmended).cloned().collect()
     }
 }
 

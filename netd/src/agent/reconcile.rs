@@ -1,15 +1,19 @@
 //! The one way in which the kernel is changed: observe it, plan, apply step by step, observe
 //! again, until nothing is left to do. Start, timer, event and request all come here.
 
+use super::repairs::Seen;
 use crate::desired::{UplinkChoice, desired};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::plan::{Plan, plan};
 use crate::spec::Spec;
 
-/// Provides `spec` as far as the kernel lets it, and says what could not be done.
+/// Provides `spec` as far as the kernel lets it, and says what could not be done. What was due for
+/// `before` already is noted in `seen` as put back.
 pub(super) async fn settle<K: Kernel>(
     kernel: &mut K,
+    seen: &mut Seen,
+    before: &Spec,
     spec: &Spec,
     uplinks: &UplinkChoice,
 ) -> Vec<Error> {
@@ -20,10 +24,15 @@ pub(super) async fn settle<K: Kernel>(
             Err(error) => return vec![error],
         };
         rest = plan(&desired(spec, &host, uplinks), &actual);
+        let due = seen.due(&rest, before, &actual, uplinks);
+        seen.keep(host);
         let mut errors = Vec::new();
         for step in &rest.0 {
             tracing::debug!("{step}");
-            errors.extend(kernel.apply(step).await.err());
+            match kernel.apply(step).await {
+                Ok(()) if due.contains(step) => seen.note(step, &actual),
+                result => errors.extend(result.err()),
+            }
         }
         if rest.0.is_empty() || !errors.is_empty() {
             return errors;
@@ -39,6 +48,7 @@ pub(super) async fn settle<K: Kernel>(
 /// The first refusal of the kernel's; what was done until then is still there.
 pub(super) async fn advance<K: Kernel>(
     kernel: &mut K,
+    seen: &mut Seen,
     before: &Spec,
     after: &Spec,
     uplinks: &UplinkChoice,
@@ -51,9 +61,12 @@ pub(super) async fn advance<K: Kernel>(
         if rest.0.iter().all(|step| due.contains(step)) {
             return Ok(());
         }
+        let old = seen.due(&rest, before, &actual, uplinks);
+        seen.keep(host);
         for step in &rest.0 {
             tracing::debug!("{step}");
             match kernel.apply(step).await {
+                Ok(()) if old.contains(step) => seen.note(step, &actual),
                 // It is among the problems already.
                 Err(error) if due.contains(step) => tracing::debug!("{error}"),
                 result => result?,
@@ -127,7 +140,7 @@ mod tests {
     #[tokio::test]
     async fn a_change_ends_with_the_kernel_as_desired() {
         let mut kernel = empty(|_| false);
-        advance(&mut kernel, &Spec::default(), &web(), &AUTO).await.unwrap();
+        advance(&mut kernel, &mut Seen::default(), &Spec::default(), &web(), &AUTO).await.unwrap();
         let wanted = desired(&web(), &host(), &AUTO);
         assert_eq!(kernel.model.0.published, wanted.published);
         assert_eq!(kernel.model.0.veths, wanted.veths);
@@ -137,11 +150,21 @@ mod tests {
     #[tokio::test]
     async fn a_refused_change_can_be_taken_back_without_a_trace() {
         let mut kernel = empty(PUBLISHING);
-        assert_eq!(settle(&mut kernel, &Spec::default(), &AUTO).await, []);
+        assert_eq!(
+            settle(&mut kernel, &mut Seen::default(), &Spec::default(), &Spec::default(), &AUTO)
+                .await,
+            []
+        );
         let before = kernel.model.0.clone();
-        let error = advance(&mut kernel, &Spec::default(), &web(), &AUTO).await.unwrap_err();
+        let error = advance(&mut kernel, &mut Seen::default(), &Spec::default(), &web(), &AUTO)
+            .await
+            .unwrap_err();
         assert!(error.message.starts_with("refused: publish"), "{error}");
-        assert_eq!(settle(&mut kernel, &Spec::default(), &AUTO).await, []);
+        assert_eq!(
+            settle(&mut kernel, &mut Seen::default(), &Spec::default(), &Spec::default(), &AUTO)
+                .await,
+            []
+        );
         let mut after = kernel.model.0;
         // Namespaces without routes: the same as none.
         after.gateways.clear();
@@ -151,7 +174,7 @@ mod tests {
     #[tokio::test]
     async fn settling_goes_on_after_a_refusal_and_reports_it() {
         let mut kernel = empty(|step| matches!(step, Step::PutLocal(_)));
-        let errors = settle(&mut kernel, &web(), &AUTO).await;
+        let errors = settle(&mut kernel, &mut Seen::default(), &web(), &web(), &AUTO).await;
         assert!(!errors.is_empty());
         assert!(errors.iter().all(|e| e.message.starts_with("refused")));
         assert_eq!(kernel.model.0.published.len(), 1);
@@ -160,8 +183,10 @@ mod tests {
     #[tokio::test]
     async fn an_old_trouble_does_not_stand_in_the_way_of_a_new_change() {
         let mut kernel = empty(PUBLISHING);
-        assert_eq!(settle(&mut kernel, &web(), &AUTO).await.len(), 1);
-        advance(&mut kernel, &web(), &with_another_network(), &AUTO).await.unwrap();
+        assert_eq!(settle(&mut kernel, &mut Seen::default(), &web(), &web(), &AUTO).await.len(), 1);
+        advance(&mut kernel, &mut Seen::default(), &web(), &with_another_network(), &AUTO)
+            .await
+            .unwrap();
         assert_eq!(kernel.model.0.networks.len(), 2);
     }
 
@@ -177,8 +202,10 @@ mod tests {
             }
         }
         let mut kernel = Forgetful(empty(|_| false));
-        let error = advance(&mut kernel, &Spec::default(), &web(), &AUTO).await.unwrap_err();
+        let error = advance(&mut kernel, &mut Seen::default(), &Spec::default(), &web(), &AUTO)
+            .await
+            .unwrap_err();
         assert!(error.message.contains("still to do"), "{error}");
-        assert_eq!(settle(&mut kernel, &web(), &AUTO).await.len(), 1);
+        assert_eq!(settle(&mut kernel, &mut Seen::default(), &web(), &web(), &AUTO).await.len(), 1);
     }
 }

@@ -17,6 +17,7 @@ use crate::kernel::{
 use crate::spec::{Spec, container::Container, view::container_inspect};
 use crate::store;
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -56,6 +57,8 @@ pub(super) struct Snapshot {
     pub(super) seen: Arc<Seen>,
     /// What is amiss, one sentence each.
     pub(super) problems: Vec<String>,
+    /// What was put back since the start, by kind.
+    pub(super) repairs: BTreeMap<String, u64>,
     store: PathBuf,
 }
 
@@ -94,6 +97,7 @@ impl Inner {
             spec: self.spec.clone(),
             seen: self.live.seen(),
             problems: self.problems.all(),
+            repairs: self.repairs.counts(),
             store: self.latest.get().store.clone(),
         });
     }

@@ -1,8 +1,15 @@
 //! The start: lock, adopt what is there, drop what did not outlive the agent, provide the rest.
 
 use super::{
-    Agent, Inner, Problems, background, flows::Flows, lifecycle, names::Resolver, pace, reload,
-    seconds, snapshot::Readers,
+    Agent, Inner, Problems,
+    background::{self, Events},
+    flows::Flows,
+    lifecycle,
+    names::Resolver,
+    pace, reload,
+    repairs::{Repairs, Seen},
+    seconds,
+    snapshot::Readers,
 };
 use crate::config::Config;
 use crate::desired::UplinkChoice;
@@ -53,6 +60,7 @@ impl Agent {
         let readers = Readers::new(config, &live, &resolver)?;
         // Before anything is read, so that no change falls in between.
         let events = Live::events()?;
+        let inside = live.inside_events().ok_or_else(|| Error::internal("nobody listens"))?;
         let (changed, changes) = watch::channel(());
         let (deaths, dead) = mpsc::unbounded_channel();
         let mut inner = Inner {
@@ -71,6 +79,8 @@ impl Agent {
             seed: remembered.seed.unwrap_or_else(rand::random),
             cursor: None,
             resolv_conf: config.resolv_conf.clone(),
+            seen: Seen::default(),
+            repairs: Repairs::default(),
             watches: BTreeMap::new(),
             changed,
             deaths,
@@ -91,7 +101,7 @@ impl Agent {
             _locks: locks,
         });
         agent.reload().await;
-        tokio::spawn(background::run(agent.clone(), events, dead));
+        tokio::spawn(background::run(agent.clone(), Events { host: events, inside, dead }));
         tokio::spawn(reload::follow(agent.clone(), hangups));
         agent.look_now_and_then();
         Ok(agent)

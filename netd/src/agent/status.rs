@@ -57,6 +57,7 @@ impl Agent {
             uplinks: uplinks(&latest.seen),
             xdp: latest.seen.express.iter().map(ToString::to_string).collect(),
             programs: self.readers.counters.programs().into_iter().map(program).collect(),
+            repairs: latest.repairs.clone(),
             problems: [latest.problems.clone(), self.readers.names.problems()].concat(),
         })
     }

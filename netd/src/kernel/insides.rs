@@ -1,9 +1,8 @@
-//! The containers' namespaces from the inside: kept open, each with a socket in it, and read
-//! again only when netd changed something there, or when all are looked at anew. Nothing tells of
-//! other changes in there, and what a container does to itself harms nobody else.
+//! The containers' namespaces from the inside: kept open, each with a socket in it and one that
+//! tells of changes, and read again only when something changed there or all are looked at anew.
 
 use super::{
-    netlink::{LinkView, Netlink},
+    netlink::{LinkView, Listener, Netlink},
     netns::Namespace,
 };
 use crate::error::{Error, Result};
@@ -13,8 +12,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
     os::fd::AsFd,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
+use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
 /// The known namespaces of containers.
 #[derive(Debug, Default)]
@@ -28,15 +28,52 @@ pub(super) struct Insides {
     gateways: BTreeMap<Netns, Gateways>,
     lo_programs: BTreeMap<Netns, BTreeSet<u32>>,
     polled: BTreeSet<InterfaceName>,
+    listeners: BTreeMap<Netns, Listener>,
+    heard: Heard,
+}
+
+/// Where something has changed since the last look, and how to wake who looks.
+#[derive(Clone, Debug, Default)]
+struct Heard {
+    namespaces: Arc<Mutex<BTreeSet<Netns>>>,
+    wake: Option<Sender<()>>,
+}
+
+impl Heard {
+    fn take(&self) -> BTreeSet<Netns> {
+        mem::take(&mut *self.namespaces.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// False once nobody listens.
+    fn note(&self, id: Netns) -> bool {
+        self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        let Some(wake) = &self.wake else { return false };
+        !matches!(wake.try_send(()), Err(TrySendError::Closed(())))
+    }
 }
 
 impl Insides {
+    /// A unit whenever something changes in a namespace that is joined later; none the second time.
+    pub(super) fn events(&mut self) -> Option<Receiver<()>> {
+        if self.heard.wake.is_some() {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(1);
+        self.heard.wake = Some(sender);
+        Some(receiver)
+    }
+
     /// Opens a namespace and sets its lo up.
     pub(super) async fn join(&mut self, namespace: Namespace) -> Result<()> {
         let id = namespace.id();
         if !self.namespaces.contains_key(&id) {
             let socket = Netlink::open_in(namespace.as_fd())?;
             socket.raise_loopback().await?;
+            if self.heard.wake.is_some() {
+                let heard = self.heard.clone();
+                let listener = Netlink::listen_in(namespace.as_fd(), move || heard.note(id))?;
+                self.listeners.insert(id, listener);
+            }
             self.sockets.insert(id, socket);
             self.namespaces.insert(id, Arc::new(namespace));
             self.stale.insert(id);
@@ -48,6 +85,7 @@ impl Insides {
     pub(super) fn keep(&mut self, wanted: &BTreeSet<Netns>) {
         self.namespaces.retain(|id, _| wanted.contains(id));
         self.sockets.retain(|id, _| wanted.contains(id));
+        self.listeners.retain(|id, _| wanted.contains(id));
     }
 
     /// Reads a namespace again next time: something in it is about to change.
@@ -75,7 +113,8 @@ impl Insides {
 
     /// What `host` sees, completed by what is seen, or was last seen, from the inside.
     pub(super) async fn observe(&mut self, host: &Netlink, polling: bool) -> Result<LinkView> {
-        let stale = mem::take(&mut self.stale);
+        let mut stale = mem::take(&mut self.stale);
+        stale.append(&mut self.heard.take());
         let read = self.sockets.extract_if(.., |id, _| stale.contains(id)).collect();
         let view = host.observe_links(&read).await;
         let ids: BTreeSet<Netns> = read.keys().copied().collect();
@@ -125,7 +164,9 @@ impl Insides {
     /// Fills in what was last seen in namespaces that were not read now.
     fn complete(&self, view: &mut LinkView, unread: &BTreeSet<Netns>) {
         for (name, veth) in &mut view.veths {
-            let Some(last) = self.veths.get(name) else { continue };
+            // Somebody may have renamed it.
+            let renamed = || self.veths.values().find(|last| last.endpoint == veth.endpoint);
+            let Some(last) = self.veths.get(name).or_else(renamed) else { continue };
             if last.endpoint == veth.endpoint && unread.contains(&last.netns) {
                 veth.netns = last.netns;
                 veth.peer = last.peer.clone();

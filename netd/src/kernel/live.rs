@@ -1,7 +1,7 @@
 //! The kernel as it is: netlink and the dataplane joined behind observe and apply.
 
 use super::{
-    Kernel,
+    Kernel, Repair,
     dataplane::{Counters, Dataplane, FlowTables, Settings},
     insides::Insides,
     netlink::{Card, Netlink},
@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 
 mod express;
 mod filters;
+mod mend;
 mod seen;
 
 pub use seen::Seen;
@@ -46,6 +47,9 @@ pub struct Live {
     vanished: BTreeSet<IpAddr>,
     /// Whether the maps that are otherwise remembered are to be read again.
     reread: bool,
+    /// The bridges, as last observed, and whether each routes IPv6.
+    bridges: Vec<(InterfaceName, bool)>,
+    repairs: Vec<Repair>,
 }
 
 impl Live {
@@ -66,6 +70,8 @@ impl Live {
             filters: BTreeMap::new(),
             vanished: BTreeSet::new(),
             reread: false,
+            bridges: Vec::new(),
+            repairs: Vec::new(),
         })
     }
 
@@ -75,6 +81,11 @@ impl Live {
     /// The kernel refuses the subscription.
     pub fn events() -> Result<mpsc::Receiver<()>> {
         Netlink::events()
+    }
+
+    /// A unit whenever something changes in a container that is known; none the second time.
+    pub fn inside_events(&mut self) -> Option<mpsc::Receiver<()>> {
+        self.insides.events()
     }
 
     /// Makes a container's namespace known, keeps it open, and sets its lo up.
@@ -148,6 +159,7 @@ impl Live {
         match step {
             Step::PutBridge(name, bridge) => self.host.put_bridge(name, bridge).await.map(drop),
             Step::DeleteBridge(name) => self.host.delete_link(name).await,
+            Step::Rename(from, to) => self.host.rename_link(from, to).await,
             Step::DeleteVeth(name) => {
                 self.insides.touch_behind(name);
                 self.host.delete_link(name).await
@@ -212,7 +224,8 @@ impl Live {
             | Step::DeleteExpress(..)
             | Step::StartPolling(..)
             | Step::StopPolling(..) => self.apply_express(step),
-            Step::PutBridge(..)
+            Step::Rename(..)
+            | Step::PutBridge(..)
             | Step::DeleteBridge(..)
             | Step::PutVeth(..)
             | Step::DeleteVeth(..)
@@ -248,8 +261,9 @@ impl Kernel for Live {
         view.host.express = self.express_wanted();
         // No word for these in a State: they belong to no device.
         if view.veths.values().any(|veth| veth.up) {
-            self.put_filters().await?;
+            self.mend_filters().await?;
         }
+        self.bridges = mend::bridges(&view.bridges);
         if std::mem::take(&mut self.reread) {
             self.dataplane_mut()?.reread()?;
         }

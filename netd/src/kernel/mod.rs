@@ -21,6 +21,17 @@ use crate::plan::Step;
 use crate::state::{Host, State};
 use std::future::Future;
 
+/// Something of netd's that others had taken away or changed, and that was put back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// What it was, in a word.
+    pub kind: &'static str,
+    /// How many.
+    pub count: usize,
+    /// What was found and what was done.
+    pub what: String,
+}
+
 /// What is observed and changed: the kernel, or a model of it.
 pub trait Kernel {
     /// Everything of netd's that is there, and what the host has of its own.

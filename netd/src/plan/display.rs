@@ -13,6 +13,7 @@ use std::{
 impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Rename(from, to) => write!(f, "rename device {from} to {to}"),
             Self::DeletePublished(key) => write!(f, "unpublish {key}"),
             Self::DeleteDevice(name) => write!(f, "unregister device {name}"),
             Self::DeleteVeth(name) => write!(f, "remove veth {name}"),

@@ -20,6 +20,7 @@ impl Model {
     pub(crate) fn apply(&mut self, step: &Step) {
         let kernel = &mut self.0;
         match step {
+            Step::Rename(from, to) => super::renames::rename(kernel, from, to),
             Step::DeletePublished(key) => {
                 kernel.published.remove(key).expect("deletes a port that is published");
             }

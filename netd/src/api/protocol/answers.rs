@@ -61,6 +61,11 @@ pub struct Status {
     /// The loaded programs that use netd's maps.
     #[serde(default)]
     pub programs: Vec<ProgramStatus>,
+    /// What others took away or changed since the agent started and it put back, by kind: `bridge`,
+    /// `veth`, `name` (of a device), `route`, `resolver`, `uplink`, `xdp`, `port`, `map`, `program`
+    /// (of all containers), `host-program`, `pin`.
+    #[serde(default)]
+    pub repairs: BTreeMap<String, u64>,
     /// What the kernel lacks or the last reconcile could not do, one sentence each.
     pub problems: Vec<String>,
 }

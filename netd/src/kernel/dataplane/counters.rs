@@ -1,6 +1,6 @@
 //! The counters that programs keep: handles of their own, so that who reads them waits for nobody.
 
-use super::{flows::pinned, refused};
+use super::{refused, table};
 use crate::error::{Error, Result};
 use aya::{
     maps::{MapData, MapInfo, PerCpuArray, PerCpuHashMap},
@@ -23,8 +23,8 @@ pub struct Counters {
     paths: PerCpuArray<MapData, u64>,
     /// The kernel's numbers of the maps that programs of this dataplane use.
     maps: BTreeSet<u32>,
-    /// The kernel's number of the first program that this agent has loaded.
-    first: u32,
+    /// The kernel's numbers of this agent's programs.
+    own: BTreeSet<u32>,
 }
 
 /// Packets dropped for one reason at one device.
@@ -58,26 +58,25 @@ pub struct Loaded {
     pub id: u32,
     /// How often it ran and for how many nanoseconds, while `kernel.bpf_stats_enabled` was 1.
     pub runs: (u64, u64),
-    /// It was not loaded before the first one of this agent's.
+    /// It is this agent's, not that of an older one.
     pub current: bool,
 }
 
 impl Counters {
-    /// Opens what is pinned in `directory`; `first` is the number of the program that this agent has
-    /// loaded before all others.
+    /// Opens what is pinned in `directory`; `own` are the kernel's numbers of this agent's programs.
     ///
     /// # Errors
     /// A map that is not pinned there, or has another form.
-    pub fn open(directory: &Path, first: u32) -> Result<Self> {
+    pub fn open(directory: &Path, own: BTreeSet<u32>) -> Result<Self> {
         let pins = fs::read_dir(directory)
             .map_err(|e| Error::kernel(format!("cannot read {}: {e}", directory.display())))?;
         // Links are pinned there, too.
         let ids = pins.flatten().filter_map(|pin| MapInfo::from_pin(pin.path()).ok());
         Ok(Self {
-            drops: pinned(directory, maps::DROPS)?,
-            paths: pinned(directory, maps::PATHS)?,
+            drops: table(directory, maps::DROPS)?,
+            paths: table(directory, maps::PATHS)?,
             maps: ids.map(|info| info.id()).collect(),
-            first,
+            own,
         })
     }
 
@@ -127,24 +126,24 @@ impl Counters {
                 .flatten()
                 .is_some_and(|ids| ids.iter().any(|id| self.maps.contains(id)))
         };
-        let mut list: Vec<Loaded> =
-            all.filter(own).map(|program| loaded(&program, self.first)).collect();
+        let mut list: Vec<Loaded> = all.filter(own).map(|program| self.loaded(&program)).collect();
         list.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         list
     }
-}
 
-fn loaded(program: &ProgramInfo, first: u32) -> Loaded {
-    // The kernel tells the times only where it shows the descriptor.
-    let text = program.fd().ok().and_then(|fd| {
-        fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())).ok()
-    });
-    Loaded {
-        name: program.name_as_str().unwrap_or_default().to_owned(),
-        id: program.id(),
-        runs: text.as_deref().map(runs).unwrap_or_default(),
-        // Numbers are given in turn.
-        current: program.id() >= first,
+    fn loaded(&self, program: &ProgramInfo) -> Loaded {
+        // The kernel tells the times only where it shows the descriptor.
+        let text = program.fd().ok().and_then(|fd| {
+            fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd())).ok()
+        });
+        let id = program.id();
+        Loaded {
+            name: program.name_as_str().unwrap_or_default().to_owned(),
+            id,
+            runs: text.as_deref().map(runs).unwrap_or_default(),
+            // Numbers are given in turn: a newer one was loaded by this agent, later.
+            current: self.own.contains(&id) || self.own.last().is_none_or(|newest| id > *newest),
+        }
     }
 }
 

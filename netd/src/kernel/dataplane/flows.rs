@@ -1,9 +1,9 @@
 //! The flow tables as the agent sees them: how full they are, and what has to go. They are handles
 //! of their own, so that long looks hold nobody up.
 
-use super::{Capacity, refused};
+use super::{Capacity, table};
 use crate::error::Result;
-use aya::maps::{Array, HashMap, Map, MapData, MapError};
+use aya::maps::{Array, HashMap, MapData};
 use netd_common::abi::{
     Flow, FlowKey, FragmentEntry, FragmentKey, MAX_FRAGMENTS, Timeouts, Usage, maps,
 };
@@ -42,12 +42,12 @@ impl FlowTables {
     /// A map that is not pinned there, or has another form.
     pub fn open(directory: &Path, timeouts: Timeouts) -> Result<Self> {
         Ok(Self {
-            established: pinned(directory, maps::FLOWS)?,
-            unreplied: pinned(directory, maps::UNREPLIED)?,
-            crowded: pinned(directory, maps::CROWDED)?,
-            fragments: pinned(directory, maps::FRAGMENTS)?,
-            usage: pinned(directory, maps::USAGE)?,
-            generations: pinned(directory, maps::GENERATIONS)?,
+            established: table(directory, maps::FLOWS)?,
+            unreplied: table(directory, maps::UNREPLIED)?,
+            crowded: table(directory, maps::CROWDED)?,
+            fragments: table(directory, maps::FRAGMENTS)?,
+            usage: table(directory, maps::USAGE)?,
+            generations: table(directory, maps::GENERATIONS)?,
             timeouts,
             capacity: Capacity::pinned(directory)?,
         })
@@ -65,13 +65,6 @@ impl FlowTables {
             fill("fragments", entries(&self.fragments), MAX_FRAGMENTS),
         ]
     }
-}
-
-pub(super) fn pinned<T: TryFrom<Map, Error = MapError>>(directory: &Path, name: &str) -> Result<T> {
-    MapData::from_pin(directory.join(name))
-        .and_then(Map::from_map_data)
-        .and_then(T::try_from)
-        .map_err(|e| refused(&format!("cannot open the pinned map {name}"), &e))
 }
 
 fn entries<K: aya::Pod, V: aya::Pod>(table: &HashMap<MapData, K, V>) -> usize {

@@ -1,19 +1,19 @@
 //! The hooks: uplinks by pinned TCX links, the host's own processes by pinned cgroup links.
 
-use super::{Dataplane, classifier, refused};
+use super::{Dataplane, refused};
 use crate::error::{Error, Result};
 use crate::spec::name::InterfaceName;
 use crate::state::UplinkEntry;
 use aya::programs::{
-    CgroupAttachMode, CgroupSockAddr, LinkOrder, SchedClassifier, TcAttachType,
-    links::{FdLink, PinnedLink},
+    CgroupAttachMode, LinkOrder, SchedClassifier, TcAttachType,
+    links::FdLink,
     tc::{SchedClassifierLink, TcAttachOptions},
 };
 use netd_common::abi::programs;
 use nix::{getsockopt_impl, libc, sockopt_impl};
 use std::{
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// The two programs of an uplink and the sides they are on.
@@ -36,11 +36,13 @@ impl Dataplane {
                 continue;
             }
             // A pin whose link lost its device, or was taken off, holds nothing.
-            let pin = self.uplink_pin(program, index);
-            remove_pin(&pin)?;
-            let program = classifier(&mut self.ebpf, program)?;
-            attach_uplink(program, name, side, &pin)
+            let pin = uplink_name(program, index);
+            self.links.release(&pin);
+            remove_pin(&self.directory.join(&pin))?;
+            let program = self.programs.classifier(program)?;
+            let link = attach_uplink(program, name, side, &self.directory.join(&pin))
                 .map_err(|e| e.context(format!("cannot attach to uplink {name}")))?;
+            self.links.hold(pin, link);
         }
         self.enter_uplink(index, entry)
     }
@@ -52,13 +54,11 @@ impl Dataplane {
     }
 
     fn is_attached(&self, program: &str, name: &InterfaceName, side: TcAttachType) -> bool {
-        let Some(own) = self.ebpf.program(program).and_then(|p| p.info().ok()) else {
-            return false;
-        };
+        let Some(own) = self.programs.number(program) else { return false };
         let Ok((_, there)) = SchedClassifier::query_tcx(name.as_str(), side) else {
             return false;
         };
-        there.iter().any(|info| info.id() == own.id())
+        there.iter().any(|info| info.id() == own)
     }
 
     /// Takes the programs off a device to the outside; one that is gone has none.
@@ -68,7 +68,9 @@ impl Dataplane {
     pub fn detach_uplink(&mut self, index: u32) -> Result<()> {
         self.forget_uplink(index)?;
         for (program, _) in UPLINK_HOOKS {
-            remove_pin(&self.uplink_pin(program, index))?;
+            let name = uplink_name(program, index);
+            self.links.release(&name);
+            remove_pin(&self.directory.join(name))?;
         }
         Ok(())
     }
@@ -78,9 +80,7 @@ impl Dataplane {
     pub(super) fn adopt_uplinks(&mut self) -> Result<()> {
         for index in self.uplink_entries()?.into_keys() {
             for (program, _) in UPLINK_HOOKS {
-                let pin = self.uplink_pin(program, index);
-                let program = classifier(&mut self.ebpf, program)?;
-                if !replace_uplink(program, &pin) {
+                if self.replace_uplink(program, index).is_none() {
                     self.detach_uplink(index)?;
                     break;
                 }
@@ -89,37 +89,65 @@ impl Dataplane {
         Ok(())
     }
 
-    /// Attaches the host programs. An older agent's stay until the new ones are there: both lead a
-    /// call to the same place, so running both for a moment changes nothing.
-    pub(super) fn attach_host_programs(&mut self, cgroup: &Path) -> Result<()> {
-        let root = File::open(cgroup)
-            .map_err(|e| Error::kernel(format!("cannot open cgroup {}: {e}", cgroup.display())))?;
-        for name in programs::HOST {
-            let what = format!("cannot attach the eBPF program {name} to {}", cgroup.display());
-            let draft = self.directory.join(format!("{name}-new"));
-            remove_pin(&draft)?;
-            let program: &mut CgroupSockAddr = self
-                .ebpf
-                .program_mut(name)
-                .ok_or_else(|| Error::internal(format!("the eBPF object has no program {name}")))?
-                .try_into()
-                .map_err(|e| refused(&what, &e))?;
-            program.load().map_err(|e| refused(&what, &e))?;
-            // A link always leaves others' programs alone, and takes no flag that says so.
-            let id =
-                program.attach(&root, CgroupAttachMode::Single).map_err(|e| refused(&what, &e))?;
-            let link = program.take_link(id).map_err(|e| refused(&what, &e))?;
-            let link = FdLink::try_from(link).map_err(|e| refused(&what, &e))?;
-            link.pin(&draft).map_err(|e| refused(&what, &e))?;
-            fs::rename(&draft, self.directory.join(name))
-                .map_err(|e| Error::kernel(format!("{what}: {e}")))?;
+    /// None where there is no such link any more.
+    fn replace_uplink(&mut self, program: &str, index: u32) -> Option<()> {
+        let name = uplink_name(program, index);
+        let link = self.links.open(&self.directory, &name)?;
+        if link.info().ok().map(|info| info.program_id()) == self.programs.number(program) {
+            self.links.hold(name, link);
+            return Some(());
         }
-        Ok(())
+        let program = self.programs.classifier(program).ok()?;
+        let id = program.attach_to_link(SchedClassifierLink::try_from(link).ok()?).ok()?;
+        let link = program.take_link(id).ok()?;
+        self.links.hold(name, link.try_into().ok()?);
+        Some(())
     }
 
-    fn uplink_pin(&self, program: &str, index: u32) -> PathBuf {
-        self.directory.join(format!("{program}-{index}"))
+    /// Attaches the host programs that are not. An older agent's stay until the new ones are there:
+    /// both lead a call to the same place, so running both for a moment changes nothing. Gives how
+    /// many were attached.
+    ///
+    /// # Errors
+    /// The kernel refuses one.
+    pub(super) fn attach_host_programs(&mut self) -> Result<usize> {
+        let root = File::open(&self.cgroup).map_err(|e| {
+            Error::kernel(format!("cannot open cgroup {}: {e}", self.cgroup.display()))
+        })?;
+        let mut attached = 0;
+        for name in programs::HOST {
+            if !self.links.has(name)
+                && let Some(link) = self.links.open(&self.directory, name)
+            {
+                self.links.hold(name.to_owned(), link);
+            }
+            if !self.links.holds(name, self.programs.number(name)) {
+                self.attach_host_program(name, &root)?;
+                attached += 1;
+            }
+        }
+        Ok(attached)
     }
+
+    fn attach_host_program(&mut self, name: &'static str, root: &File) -> Result<()> {
+        let what = format!("cannot attach the eBPF program {name} to {}", self.cgroup.display());
+        let draft = self.directory.join(format!("{name}-new"));
+        remove_pin(&draft)?;
+        let program = self.programs.host(name)?;
+        // A link always leaves others' programs alone, and takes no flag that says so.
+        let id = program.attach(root, CgroupAttachMode::Single).map_err(|e| refused(&what, &e))?;
+        let link = program.take_link(id).map_err(|e| refused(&what, &e))?;
+        let link = FdLink::try_from(link).map_err(|e| refused(&what, &e))?;
+        let link = link.pin(&draft).map_err(|e| refused(&what, &e))?;
+        fs::rename(&draft, self.directory.join(name))
+            .map_err(|e| Error::kernel(format!("{what}: {e}")))?;
+        self.links.hold(name.to_owned(), link.into());
+        Ok(())
+    }
+}
+
+fn uplink_name(program: &str, index: u32) -> String {
+    format!("{program}-{index}")
 }
 
 /// Attaches by a link and pins it, so that it outlives the agent.
@@ -128,23 +156,15 @@ fn attach_uplink(
     name: &InterfaceName,
     side: TcAttachType,
     pin: &Path,
-) -> Result<()> {
+) -> Result<FdLink> {
     let options = TcAttachOptions::TcxOrder(LinkOrder::first());
     let id = program
         .attach_with_options(name.as_str(), side, options)
         .map_err(|e| refused("the kernel refuses a TCX link (Linux 6.6 or newer has them)", &e))?;
     let link = program.take_link(id).map_err(|e| refused("the link is lost", &e))?;
     let link = FdLink::try_from(link).map_err(|e| refused("the link can't be pinned", &e))?;
-    link.pin(pin).map_err(|e| refused("the link can't be pinned", &e))?;
-    Ok(())
-}
-
-/// Replaces the program of a pinned link; false where there is no such link any more.
-fn replace_uplink(program: &mut SchedClassifier, pin: &Path) -> bool {
-    let Ok(pinned) = PinnedLink::from_pin(pin) else { return false };
-    let Ok(link) = SchedClassifierLink::try_from(FdLink::from(pinned)) else { return false };
-    // Its pin keeps the link; a descriptor of it would keep it beyond that.
-    program.attach_to_link(link).is_ok_and(|id| program.take_link(id).is_ok())
+    let link = link.pin(pin).map_err(|e| refused("the link can't be pinned", &e))?;
+    Ok(link.into())
 }
 
 pub(super) fn remove_pin(pin: &Path) -> Result<()> {

@@ -1,16 +1,20 @@
 //! The programs and their maps: loaded, pinned, attached, filled and read. The only user of aya.
 //!
 //! Everything is pinned in `<bpf-dir>/v<ABI_VERSION>/`: maps under their own names, the uplinks'
-//! links as `uplink_in-<index>` and `uplink_out-<index>`, the host programs' as `host_*`. An agent
-//! that finds them adopts them, and puts its own programs in their place without a gap.
+//! links as `uplink_in-<index>` and `uplink_out-<index>`, the host programs' as `host_*`, programs
+//! in a directory per build. An agent that finds them adopts them; one of another build puts its own
+//! programs in their place without a gap.
 
 mod capacity;
 mod convert;
 mod counters;
 mod flows;
 mod hooks;
+mod links;
 mod observe;
+mod pins;
 pub(super) mod probe;
+mod programs;
 mod publications;
 mod resolver;
 mod slots;
@@ -20,23 +24,21 @@ mod write;
 mod xdp;
 
 use crate::error::{Error, Result};
-use aya::{
-    Ebpf, EbpfLoader,
-    maps::{Array, HashMap, LpmTrie, MapData},
-    programs::{ProgramError, SchedClassifier},
-};
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError};
+use links::Links;
 use netd_common::{
     abi::{
         ABI_VERSION, Config, Device, Endpoint, EndpointKey, Network, OwnedKey, SourceKey, Timeouts,
-        Uplink, maps, programs,
+        Uplink, maps, programs as names,
     },
     address::Address,
 };
+use programs::Programs;
 use publications::Publications;
 use slots::Slots;
 use std::{
     fs,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::BorrowedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -45,15 +47,19 @@ pub use capacity::Capacity;
 pub use counters::{Counters, DropCount, Loaded, PathCount};
 pub use flows::{Fill, FlowTables};
 pub use hooks::netns_cookie;
+pub use pins::Mended;
+pub use programs::OBJECT;
 pub use sweep::Swept;
-
-/// The object file, as the build made it.
-pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NETD_BPF_OBJECT"));
 
 /// The loaded programs and the open maps.
 pub struct Dataplane {
     directory: PathBuf,
-    ebpf: Ebpf,
+    /// The root of the cgroup v2 hierarchy.
+    cgroup: PathBuf,
+    programs: Programs,
+    links: Links,
+    /// Every pinned map once more, to be pinned again.
+    maps: Vec<(&'static str, MapData)>,
     tables: Tables,
     publications: Publications,
     slots: Slots,
@@ -97,29 +103,30 @@ impl Dataplane {
         fs::create_dir_all(&directory)
             .map_err(|e| Error::kernel(format!("cannot make {}: {e}", directory.display())))?;
         let notes = settings.capacity.make_way(&directory)?.into_iter().collect();
-        let mut ebpf = load(&directory, &settings.capacity)?;
-        for name in [
-            programs::CONTAINER_OUT,
-            programs::CONTAINER_IN,
-            programs::UPLINK_IN,
-            programs::UPLINK_OUT,
-            programs::RESOLVER_LO,
-        ] {
-            classifier(&mut ebpf, name)?
-                .load()
-                .map_err(|e| refused(&format!("the kernel refuses the eBPF program {name}"), &e))?;
-        }
-        let tables = Tables::open(&mut ebpf)?;
-        write_config(&mut ebpf, &Capacity::pinned(&directory)?, settings.timeouts)?;
-        let publications = Publications::open(&mut ebpf)?;
+        let programs = Programs::open(&directory, &settings.capacity)?;
+        let tables = Tables::open(&directory)?;
+        write_config(&directory, settings.timeouts)?;
+        let publications = Publications::open(&directory)?;
         let slots = Slots::adopt(&tables, publications.slots())?;
         let flows = Arc::new(Mutex::new(FlowTables::open(&directory, settings.timeouts)?));
-        let counters = Arc::new(Counters::open(&directory, first_program(&mut ebpf)?)?);
-        let mut dataplane =
-            Self { directory, ebpf, tables, publications, slots, flows, counters, notes };
+        let counters = Arc::new(Counters::open(&directory, programs.numbers())?);
+        let mut dataplane = Self {
+            maps: pins::open_maps(&directory)?,
+            directory,
+            cgroup: cgroup.into(),
+            programs,
+            links: Links::default(),
+            tables,
+            publications,
+            slots,
+            flows,
+            counters,
+            notes,
+        };
         dataplane.adopt_uplinks()?;
         dataplane.adopt_express()?;
-        dataplane.attach_host_programs(cgroup)?;
+        dataplane.attach_host_programs()?;
+        dataplane.programs.remove_others()?;
         Ok(dataplane)
     }
 
@@ -146,7 +153,7 @@ impl Dataplane {
     /// # Errors
     /// The program is not loaded.
     pub fn ingress_program(&self) -> Result<BorrowedFd<'_>> {
-        self.program(programs::CONTAINER_OUT)
+        self.programs.fd(names::CONTAINER_OUT)
     }
 
     /// The program for the shared egress block: `container_in`.
@@ -154,7 +161,7 @@ impl Dataplane {
     /// # Errors
     /// The program is not loaded.
     pub fn egress_program(&self) -> Result<BorrowedFd<'_>> {
-        self.program(programs::CONTAINER_IN)
+        self.programs.fd(names::CONTAINER_IN)
     }
 
     /// Detaches everything and removes every pin; the maps go with the last program that uses
@@ -168,7 +175,9 @@ impl Dataplane {
             Error::kernel(format!("cannot remove {}: {e}", directory.display()))
         };
         for entry in fs::read_dir(&directory).map_err(failed)? {
-            fs::remove_file(entry.map_err(failed)?.path()).map_err(failed)?;
+            let path = entry.map_err(failed)?.path();
+            let removed = if path.is_dir() { fs::remove_dir_all } else { fs::remove_file };
+            removed(path).map_err(failed)?;
         }
         fs::remove_dir(&directory).map_err(failed)?;
         // The directory above may hold another version's; then it stays.
@@ -177,58 +186,36 @@ impl Dataplane {
         }
         Ok(())
     }
-
-    fn program(&self, name: &str) -> Result<BorrowedFd<'_>> {
-        let missing = || Error::internal(format!("the eBPF object has no loaded program {name}"));
-        let program = self.ebpf.program(name).ok_or_else(missing)?;
-        Ok(program.fd().map_err(|_| missing())?.as_fd())
-    }
 }
 
 impl Tables {
-    fn open(ebpf: &mut Ebpf) -> Result<Self> {
+    fn open(directory: &Path) -> Result<Self> {
         Ok(Self {
-            devices: table(ebpf, maps::DEVICES)?,
-            endpoints: table(ebpf, maps::ENDPOINTS)?,
-            owned: table(ebpf, maps::OWNED)?,
-            networks: table(ebpf, maps::NETWORKS)?,
-            subnets: table(ebpf, maps::SUBNETS)?,
-            locals: table(ebpf, maps::LOCALS)?,
-            uplinks: table(ebpf, maps::UPLINKS)?,
-            express: table(ebpf, maps::EXPRESS)?,
-            sources: table(ebpf, maps::SOURCES)?,
-            generations: table(ebpf, maps::GENERATIONS)?,
+            devices: table(directory, maps::DEVICES)?,
+            endpoints: table(directory, maps::ENDPOINTS)?,
+            owned: table(directory, maps::OWNED)?,
+            networks: table(directory, maps::NETWORKS)?,
+            subnets: table(directory, maps::SUBNETS)?,
+            locals: table(directory, maps::LOCALS)?,
+            uplinks: table(directory, maps::UPLINKS)?,
+            express: table(directory, maps::EXPRESS)?,
+            sources: table(directory, maps::SOURCES)?,
+            generations: table(directory, maps::GENERATIONS)?,
         })
     }
 }
 
-/// Takes a map out of the object, as what the program declares it to be.
-fn table<T>(ebpf: &mut Ebpf, name: &str) -> Result<T>
-where
-    T: TryFrom<aya::maps::Map, Error = aya::maps::MapError>,
-{
-    let map = ebpf
-        .take_map(name)
-        .ok_or_else(|| Error::internal(format!("the eBPF object has no map {name}")))?;
-    T::try_from(map).map_err(|e| refused(&format!("the pinned map {name} has another form"), &e))
+/// Opens a pinned map.
+fn table<T: TryFrom<Map, Error = MapError>>(directory: &Path, name: &str) -> Result<T> {
+    MapData::from_pin(directory.join(name))
+        .and_then(Map::from_map_data)
+        .and_then(T::try_from)
+        .map_err(|e| refused(&format!("cannot open the pinned map {name}"), &e))
 }
 
-/// Makes the maps that are not pinned yet.
-fn load(directory: &Path, capacity: &Capacity) -> Result<Ebpf> {
-    let mut loader = EbpfLoader::new();
-    loader.default_map_pin_directory(directory);
-    for (name, size) in capacity.sizes() {
-        loader.map_max_entries(name, size);
-    }
-    loader.load(OBJECT).map_err(|e| refused("cannot load the eBPF maps", &e))
-}
-
-/// The map stays in the object: programs that are loaded later refer to it by its descriptor.
-fn write_config(ebpf: &mut Ebpf, capacity: &Capacity, timeouts: Timeouts) -> Result<()> {
-    let missing = || Error::internal(format!("the eBPF object has no map {}", maps::CONFIG));
-    let failed = |e| refused("cannot write the eBPF configuration", &e);
-    let map = ebpf.map_mut(maps::CONFIG).ok_or_else(missing)?;
-    let mut config: Array<&mut MapData, Config> = map.try_into().map_err(failed)?;
+fn write_config(directory: &Path, timeouts: Timeouts) -> Result<()> {
+    let capacity = Capacity::pinned(directory)?;
+    let mut config: Array<MapData, Config> = table(directory, maps::CONFIG)?;
     // Each network may have a quarter of the unreplied and half of the established flows for sure.
     let value = Config {
         host_cookie: netns_cookie()?,
@@ -236,21 +223,7 @@ fn write_config(ebpf: &mut Ebpf, capacity: &Capacity, timeouts: Timeouts) -> Res
         established_share: capacity.established / 2,
         timeouts,
     };
-    config.set(0, value, 0).map_err(failed)
-}
-
-fn classifier<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier> {
-    ebpf.program_mut(name)
-        .ok_or_else(|| Error::internal(format!("the eBPF object has no program {name}")))?
-        .try_into()
-        .map_err(|e: ProgramError| refused(&format!("{name} is no classifier"), &e))
-}
-
-/// The number of the program that was loaded before all others.
-fn first_program(ebpf: &mut Ebpf) -> Result<u32> {
-    let program = classifier(ebpf, programs::CONTAINER_OUT)?;
-    let info = program.info().map_err(|e| refused("cannot ask for a program's number", &e))?;
-    Ok(info.id())
+    config.set(0, value, 0).map_err(|e| refused("cannot write the eBPF configuration", &e))
 }
 
 /// The kernel's refusal in one line: the cause's chain, and of a verifier log only what it says

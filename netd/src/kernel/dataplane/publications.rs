@@ -11,15 +11,15 @@ mod pieces;
 use super::{refused, table, write::absent_is_fine};
 use crate::error::Result;
 use crate::state::{PublishedEntry, PublishedKey};
-use aya::{
-    Ebpf,
-    maps::{HashMap, LpmTrie, MapData, lpm_trie::Key},
-};
+use aya::maps::{HashMap, LpmTrie, MapData, lpm_trie::Key};
 use clients::Lists;
 use kinds::PortKinds;
 use netd_common::abi::{self, Published, RangeKey, maps};
 use pieces::Piece;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// The maps, and what is in them.
 pub(super) struct Publications {
@@ -33,12 +33,12 @@ pub(super) struct Publications {
 impl Publications {
     /// Takes over what the maps hold. Whatever an agent that was interrupted left of `PORTS` and
     /// `CLIENTS` is put right.
-    pub(super) fn open(ebpf: &mut Ebpf) -> Result<Self> {
+    pub(super) fn open(directory: &Path) -> Result<Self> {
         let mut new = Self {
-            published: table(ebpf, maps::PUBLISHED)?,
-            ranges: table(ebpf, maps::RANGES)?,
-            kinds: PortKinds::new(table(ebpf, maps::PORTS)?),
-            lists: Lists::new(table(ebpf, maps::CLIENTS)?),
+            published: table(directory, maps::PUBLISHED)?,
+            ranges: table(directory, maps::RANGES)?,
+            kinds: PortKinds::new(table(directory, maps::PORTS)?),
+            lists: Lists::new(table(directory, maps::CLIENTS)?),
             entered: BTreeMap::new(),
         };
         new.adopt()?;

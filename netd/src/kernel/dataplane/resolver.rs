@@ -2,7 +2,6 @@
 
 use super::Dataplane;
 use crate::error::{Error, Result};
-use aya::programs::SchedClassifier;
 use netd_common::abi::programs;
 use std::os::fd::BorrowedFd;
 
@@ -12,7 +11,7 @@ impl Dataplane {
     /// # Errors
     /// The program is not loaded.
     pub fn resolver_program(&self) -> Result<BorrowedFd<'_>> {
-        self.program(programs::RESOLVER_LO)
+        self.programs.fd(programs::RESOLVER_LO)
     }
 
     /// Its number in the kernel.
@@ -20,9 +19,7 @@ impl Dataplane {
     /// # Errors
     /// The program is not loaded.
     pub fn resolver_identity(&self) -> Result<u32> {
-        let program = self.ebpf.program(programs::RESOLVER_LO);
-        let program = program.and_then(|p| <&SchedClassifier>::try_from(p).ok());
-        let identity = program.and_then(|p| p.info().ok()).map(|info| info.id());
+        let identity = self.programs.number(programs::RESOLVER_LO);
         identity.ok_or_else(|| Error::internal("the eBPF program resolver_lo is not loaded"))
     }
 }

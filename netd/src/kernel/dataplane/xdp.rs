@@ -5,13 +5,13 @@ use super::{Dataplane, hooks::remove_pin, refused, write::found};
 use crate::error::{Error, Result};
 use crate::spec::name::{InterfaceName, Mac};
 use aya::programs::{
-    ProgramError, Xdp, XdpMode,
+    ProgramError, XdpMode,
     links::{FdLink, PinnedLink},
     xdp::XdpLink,
 };
 use netd_common::abi::programs;
 use nix::errno::Errno;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 impl Dataplane {
     /// Runs XDP on an uplink whose Ethernet address is `mac`. `there` is the XDP program that is on
@@ -45,7 +45,9 @@ impl Dataplane {
     /// # Errors
     /// A pin that can't be removed.
     pub fn delete_express(&mut self, index: u32) -> Result<()> {
-        remove_pin(&self.express_pin(index))?;
+        let name = express_name(index);
+        self.links.release(&name);
+        remove_pin(&self.directory.join(name))?;
         let failed = |e| refused(&format!("cannot forget XDP on uplink {index}"), &e);
         if found(self.tables.express.get(&index, 0)).map_err(failed)?.is_some() {
             self.tables.express.remove(&index).map_err(failed)?;
@@ -66,8 +68,7 @@ impl Dataplane {
     /// The number of this agent's XDP program, once it is loaded.
     #[must_use]
     pub fn express_program(&self) -> Option<u32> {
-        let program: &Xdp = self.ebpf.program(programs::UPLINK_XDP)?.try_into().ok()?;
-        program.info().ok().map(|info| info.id())
+        self.programs.number(programs::UPLINK_XDP)
     }
 
     /// Puts this agent's program in place of the last one's wherever that runs. A link whose device
@@ -82,47 +83,47 @@ impl Dataplane {
     }
 
     fn replace_express(&mut self, index: u32) -> Option<()> {
-        let link = PinnedLink::from_pin(self.express_pin(index)).ok()?;
-        let link = XdpLink::try_from(FdLink::from(link)).ok()?;
-        let program = self.load_express().ok()?;
+        let name = express_name(index);
+        let link = self.links.open(&self.directory, &name)?;
+        let own = self.programs.number(programs::UPLINK_XDP);
+        if own.is_some() && link.info().ok().map(|info| info.program_id()) == own {
+            self.links.hold(name.clone(), link);
+            return self.links.holds(&name, own).then_some(());
+        }
+        let link = XdpLink::try_from(link).ok()?;
+        let program = self.programs.express().ok()?;
         let id = program.attach_to_link(link).ok()?;
-        // The pin holds it: a descriptor of this process would outlive the pin.
-        program.take_link(id).ok().map(drop)
+        let link = program.take_link(id).ok()?;
+        self.links.hold(name, link.try_into().ok()?);
+        Some(())
     }
 
     fn attach_express(&mut self, index: u32) -> Result<()> {
-        let pin = self.express_pin(index);
+        let name = express_name(index);
+        let pin = self.directory.join(&name);
         // A pin whose link lost its device, or was taken off, holds nothing.
+        self.links.release(&name);
         remove_pin(&pin)?;
-        let program = self.load_express()?;
+        let program = self.programs.express()?;
         let id = program.attach_to_if_index(index, XdpMode::Driver).map_err(|e| unattached(&e))?;
         let lost = |e: &(dyn std::error::Error + 'static)| refused("the link can't be pinned", e);
         let link = program.take_link(id).map_err(|e| lost(&e))?;
         let link = FdLink::try_from(link).map_err(|e| lost(&e))?;
-        link.pin(&pin).map_err(|e| lost(&e))?;
+        let link = link.pin(&pin).map_err(|e| lost(&e))?;
+        self.links.hold(name, link.into());
         Ok(())
-    }
-
-    fn load_express(&mut self) -> Result<&mut Xdp> {
-        let missing = || Error::internal("the eBPF object has no XDP program");
-        let program = self.ebpf.program_mut(programs::UPLINK_XDP).ok_or_else(missing)?;
-        let program: &mut Xdp = program.try_into().map_err(|_| missing())?;
-        if program.fd().is_err() {
-            let what = format!("the kernel refuses the eBPF program {}", programs::UPLINK_XDP);
-            program.load().map_err(|e| refused(&what, &e))?;
-        }
-        Ok(program)
     }
 
     /// The program of the link that is pinned for an uplink.
     fn pinned_express(&self, index: u32) -> Option<u32> {
-        let link = FdLink::from(PinnedLink::from_pin(self.express_pin(index)).ok()?);
+        let link =
+            FdLink::from(PinnedLink::from_pin(self.directory.join(express_name(index))).ok()?);
         link.info().ok().map(|info| info.program_id())
     }
+}
 
-    fn express_pin(&self, index: u32) -> PathBuf {
-        self.directory.join(format!("{}-{index}", programs::UPLINK_XDP))
-    }
+fn express_name(index: u32) -> String {
+    format!("{}-{index}", programs::UPLINK_XDP)
 }
 
 /// The kernel's refusal of a link, in words.

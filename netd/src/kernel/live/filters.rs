@@ -4,7 +4,7 @@
 use super::Live;
 use crate::error::Result;
 use crate::kernel::netlink::{EGRESS_BLOCK, INGRESS_BLOCK};
-use crate::kernel::netns::Namespace;
+use crate::kernel::{Repair, netns::Namespace};
 use crate::state::Netns;
 use netd_common::abi::programs;
 use std::{
@@ -13,9 +13,23 @@ use std::{
 };
 
 impl Live {
+    /// As [`Live::put_filters`], while a veth is up: what this agent had put there and is gone was
+    /// taken away.
+    pub(super) async fn mend_filters(&mut self) -> Result<()> {
+        let known = self.filters.clone();
+        for (block, name) in self.put_filters().await? {
+            if known.contains_key(&block) {
+                let what = format!("program {name} was gone from block {block:#x}; put back");
+                self.repairs.push(Repair { kind: "program", count: 1, what });
+            }
+        }
+        Ok(())
+    }
+
     /// Sees to it that the shared blocks hold netd's programs: they go with the last veth, and
-    /// anybody may take them away.
-    pub(super) async fn put_filters(&mut self) -> Result<()> {
+    /// anybody may take them away. Gives those that it put there.
+    pub(super) async fn put_filters(&mut self) -> Result<Vec<(u32, &'static str)>> {
+        let mut put = Vec::new();
         for block in [INGRESS_BLOCK, EGRESS_BLOCK] {
             let there = self.host.block_filter(block).await?;
             if there.is_some() && there == self.filters.get(&block).copied() {
@@ -30,8 +44,9 @@ impl Live {
             if let Some(id) = self.host.block_filter(block).await? {
                 self.filters.insert(block, id);
             }
+            put.push((block, name));
         }
-        Ok(())
+        Ok(put)
     }
 
     /// The namespace of a container, if it is a known one.

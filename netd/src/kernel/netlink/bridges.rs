@@ -4,7 +4,7 @@ use super::{
     Netlink, addresses,
     link::{self, Link},
     ownership::Owner,
-    refused,
+    refused, routes,
 };
 use crate::{error::Result, kernel::sysctl, spec::name::InterfaceName, state::Bridge};
 use rtnetlink::packet_route::link::{
@@ -73,9 +73,20 @@ impl Netlink {
         requests.extend(addresses::put(link.index, &bridge.addresses));
         if bridge.up {
             requests.push(link::raise(link.index));
+            requests.extend(routes::connect(link.index, &bridge.addresses));
         }
         self.change(requests).await.map_err(failed(name))
     }
+}
+
+/// Whether those switches of a bridge are as netd set them whose change nobody tells of.
+#[must_use]
+pub fn is_switched(name: &InterfaceName, ipv6: bool) -> bool {
+    let of = |key| sysctl::read(&format!("net/ipv6/conf/{name}/{key}"));
+    // What is gone altogether shows elsewhere.
+    let off = |key| of(key).map_or(true, |value| value == "0");
+    let on = |key| of(key).map_or(true, |value| value != "0");
+    !ipv6 || off("accept_ra") && on("force_forwarding")
 }
 
 fn set_sysctls(name: &InterfaceName, bridge: &Bridge) -> Result<()> {

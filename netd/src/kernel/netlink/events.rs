@@ -1,14 +1,18 @@
 //! Word that something changed on the host: devices, addresses or routes.
 
 use super::{Netlink, unopened};
-use crate::error::Result;
+use crate::{error::Result, kernel::netns};
 use nix::errno::Errno;
 use rtnetlink::{
     MulticastGroup,
     sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE},
 };
-use std::io;
-use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+use std::{io, os::fd::BorrowedFd};
+use tokio::{
+    runtime,
+    sync::mpsc::{self, Receiver, error::TrySendError},
+    task::AbortHandle,
+};
 
 impl Netlink {
     /// A channel that gets a unit whenever devices, addresses or routes of the calling thread's
@@ -21,8 +25,37 @@ impl Netlink {
         let socket = subscribe().map_err(|e| unopened(&e))?;
         // One place is enough: a unit that waits stands for every change until it is taken.
         let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(forward(socket, sender));
+        tokio::spawn(forward(socket, move || {
+            !matches!(sender.try_send(()), Err(TrySendError::Closed(())))
+        }));
         Ok(receiver)
+    }
+
+    /// Calls `tell` whenever devices, addresses, routes or programs of `namespace` change, until it
+    /// says false or the value is dropped. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// `Kernel` where the namespace can't be entered or the socket is refused.
+    pub fn listen_in(
+        namespace: BorrowedFd<'_>,
+        tell: impl Fn() -> bool + Send + 'static,
+    ) -> Result<Listener> {
+        let runtime = runtime::Handle::current();
+        let socket = netns::run_in(namespace, move || {
+            let _entered = runtime.enter();
+            subscribe().map_err(|e| unopened(&e))
+        })??;
+        Ok(Listener(tokio::spawn(forward(socket, tell)).abort_handle()))
+    }
+}
+
+/// Listens to a namespace until it is dropped.
+#[derive(Debug)]
+pub struct Listener(AbortHandle);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -33,30 +66,26 @@ fn subscribe() -> io::Result<TokioSocket> {
     Ok(socket)
 }
 
-async fn forward(socket: TokioSocket, sender: Sender<()>) {
+async fn forward(socket: TokioSocket, tell: impl Fn() -> bool) {
     let mut message = Vec::with_capacity(RECEIVE_BUFFER);
     loop {
         message.clear();
-        let received = tokio::select! {
-            result = socket.recv(&mut message) => result,
-            () = sender.closed() => return,
-        };
-        match received {
+        match socket.recv(&mut message).await {
             Ok(()) => {}
             // More happened than the socket could hold.
             Err(e) if e.raw_os_error() == Some(Errno::ENOBUFS as i32) => {}
             Err(e) => {
-                tracing::warn!("changes on the host are no longer noticed at once: {e}");
+                tracing::warn!("changes are no longer noticed at once: {e}");
                 return;
             }
         }
-        if let Err(TrySendError::Closed(())) = sender.try_send(()) {
+        if !tell() {
             return;
         }
     }
 }
 
-const GROUPS: [MulticastGroup; 6] = [
+const GROUPS: [MulticastGroup; 8] = [
     MulticastGroup::Link,
     // A veth that somebody takes off the shared blocks has no program until it is put back.
     MulticastGroup::Tc,
@@ -64,6 +93,9 @@ const GROUPS: [MulticastGroup; 6] = [
     MulticastGroup::Ipv6Ifaddr,
     MulticastGroup::Ipv4Route,
     MulticastGroup::Ipv6Route,
+    // Forwarding and the like, which are switched for each device.
+    MulticastGroup::Ipv4Netconf,
+    MulticastGroup::Ipv6Netconf,
 ];
 /// Bytes of one notification; what is longer is cut, which does no harm: nobody reads it.
-const RECEIVE_BUFFER: usize = 8192;
+const RECEIVE_BUFFER: usize = 256;

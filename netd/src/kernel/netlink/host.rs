@@ -1,35 +1,30 @@
 //! What the host has that is not netd's. Read, never written.
 
-use super::{Netlink, Reply, addresses::Address, link::Link, routes::Route};
+use super::{addresses::Address, link::Link, routes::Route};
 use crate::{
     spec::name::InterfaceName,
     state::{Host, HostLink, HostRoute},
 };
-use rtnetlink::packet_route::{AddressFamily, route::RouteProtocol};
 use std::{collections::BTreeMap, fs, net::IpAddr};
 
-impl Netlink {
-    /// The host's view, from its devices and addresses.
-    pub(super) async fn host(&self, links: &[Link], addresses: &[Address]) -> Reply<Host> {
-        let mut routes = self.routes(AddressFamily::Inet, RouteProtocol::Unspec).await?;
-        routes.extend(self.routes(AddressFamily::Inet6, RouteProtocol::Unspec).await?);
-        let foreign: BTreeMap<u32, InterfaceName> = links
+/// What of a namespace is not netd's.
+pub(super) fn host(links: &[Link], addresses: &[Address], routes: &[Route]) -> Host {
+    let foreign: BTreeMap<u32, InterfaceName> = links
+        .iter()
+        .filter(|link| link.owner.is_none())
+        .filter_map(|link| Some((link.index, link.interface_name()?)))
+        .collect();
+    Host {
+        links: links
             .iter()
-            .filter(|link| link.owner.is_none())
-            .filter_map(|link| Some((link.index, link.interface_name()?)))
-            .collect();
-        Ok(Host {
-            links: links
-                .iter()
-                .filter(|link| !link.loopback)
-                .filter_map(|link| Some((foreign.get(&link.index)?.clone(), seen(link, addresses))))
-                .collect(),
-            addresses: addresses.iter().map(|address| address.net.addr()).collect(),
-            routes: routes.iter().filter_map(|route| foreign_route(route, &foreign)).collect(),
-            // Chosen by who knows the settings.
-            express: BTreeMap::new(),
-            resolvers: resolvers(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default()),
-        })
+            .filter(|link| !link.loopback)
+            .filter_map(|link| Some((foreign.get(&link.index)?.clone(), seen(link, addresses))))
+            .collect(),
+        addresses: addresses.iter().map(|address| address.net.addr()).collect(),
+        routes: routes.iter().filter_map(|route| foreign_route(route, &foreign)).collect(),
+        // Chosen by who knows the settings.
+        express: BTreeMap::new(),
+        resolvers: resolvers(&fs::read_to_string("/etc/resolv.conf").unwrap_or_default()),
     }
 }
 

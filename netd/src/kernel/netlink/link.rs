@@ -50,7 +50,7 @@ pub(super) struct Link {
     pub(super) is_vlan: bool,
     /// Number of the XDP program that is on it.
     pub(super) program: Option<u32>,
-    /// Forwards IPv4.
+    /// Forwards IPv4, and takes packets whatever way their answers would go.
     pub(super) forwards_ipv4: bool,
     /// Forwards IPv6 and ignores router advertisements; none where IPv6 is off.
     pub(super) forwards_ipv6: Option<bool>,
@@ -106,7 +106,7 @@ impl Link {
             AfSpecUnspec::Inet(items) => {
                 self.forwards_ipv4 = items
                     .iter()
-                    .any(|i| matches!(i, AfSpecInet::DevConf(conf) if conf.forwarding != 0));
+                    .any(|i| matches!(i, AfSpecInet::DevConf(conf) if conf.forwarding != 0 && conf.rp_filter == 0));
             }
             AfSpecUnspec::Inet6(items) => {
                 self.forwards_ipv6 = items.iter().find_map(|item| match item {
@@ -148,6 +148,28 @@ impl Netlink {
             }
             Some(link) => Err(ownership::taken(&link)),
         }
+    }
+
+    /// Gives device `from`, which must be netd's, the name `to`.
+    ///
+    /// # Errors
+    /// `Conflict` where it is not netd's, `Kernel` where the kernel refuses.
+    pub async fn rename_link(&self, from: &InterfaceName, to: &InterfaceName) -> Result<()> {
+        let link = self.existing(from).await?;
+        if link.owner.is_none() {
+            return Err(ownership::taken(&link));
+        }
+        let name = vec![LinkAttribute::IfName(to.to_string())];
+        let request = || modify(numbered(link.index), name.clone());
+        let renamed = match self.change(vec![request()]).await {
+            // Older kernels rename only what is down.
+            Err(Errno::EBUSY) => {
+                let requests = vec![lower(link.index), request(), raise(link.index)];
+                self.change(requests).await
+            }
+            result => result,
+        };
+        renamed.map_err(refused(format!("rename device {from} to {to}")))
     }
 
     /// The device called `name`.
@@ -255,6 +277,12 @@ pub(super) fn modify(mut message: LinkMessage, attributes: Vec<LinkAttribute>) -
 pub(super) fn raise(index: u32) -> Request {
     let mut message = numbered(index);
     message.header.flags = LinkFlags::Up;
+    message.header.change_mask = LinkFlags::Up;
+    RouteNetlinkMessage::SetLink(message).into()
+}
+
+fn lower(index: u32) -> Request {
+    let mut message = numbered(index);
     message.header.change_mask = LinkFlags::Up;
     RouteNetlinkMessage::SetLink(message).into()
 }

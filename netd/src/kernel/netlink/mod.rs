@@ -18,7 +18,9 @@ mod sockets;
 mod tc;
 mod veths;
 
+pub use bridges::is_switched;
 pub use cards::Card;
+pub use events::Listener;
 pub use observe::LinkView;
 pub use sockets::listening_ports;
 pub use tc::{EGRESS_BLOCK, INGRESS_BLOCK};

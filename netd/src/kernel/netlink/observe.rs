@@ -1,7 +1,14 @@
 //! The picture of the kernel's devices, addresses and routes, in the words of `state`.
 
 use super::{
-    Card, Netlink, Reply, addresses::Address, cards, link::Link, ownership::Owner, refused,
+    Card, Netlink, Reply,
+    addresses::Address,
+    bridges, cards,
+    host::host,
+    link::Link,
+    ownership::Owner,
+    refused,
+    routes::{Connected, connected, gateways},
 };
 use crate::{
     error::Result,
@@ -46,6 +53,7 @@ struct Inside {
     netns: Netns,
     links: BTreeMap<u32, Link>,
     addresses: Vec<Address>,
+    connected: Connected,
     gateways: Gateways,
     lo_programs: BTreeSet<u32>,
 }
@@ -74,7 +82,9 @@ impl Netlink {
             .collect();
         let names: BTreeMap<u32, InterfaceName> =
             links.iter().filter_map(|link| Some((link.index, link.interface_name()?))).collect();
-        let host = self.host(&links, &addresses).await?;
+        let routes = self.routes().await?;
+        let host = host(&links, &addresses, &routes);
+        let connected = connected(&routes);
         let cards = cards::cards(&links);
         let mut view =
             LinkView { gateways, lo_programs: lo, host, names, cards, ..LinkView::default() };
@@ -82,7 +92,7 @@ impl Netlink {
             let Some(name) = view.names.get(&link.index).cloned() else { continue };
             match &link.owner {
                 Some(Owner::Network(id)) => {
-                    view.bridges.insert(name, bridge(id, link, &addresses));
+                    view.bridges.insert(name, bridge(id, link, &addresses, &connected));
                 }
                 Some(Owner::Endpoint(id)) => {
                     let mut veth = veth(id, &name, link, &view.names, &insides);
@@ -97,11 +107,13 @@ impl Netlink {
 
     async fn inside(&self, netns: Netns) -> Reply<Inside> {
         let links = self.links().await?;
+        let routes = self.routes().await?;
         Ok(Inside {
             netns,
             links: links.into_iter().map(|link| (link.index, link)).collect(),
             addresses: self.addresses().await?,
-            gateways: self.gateways().await?,
+            connected: connected(&routes),
+            gateways: gateways(&routes),
             lo_programs: self.lo_programs().await?,
         })
     }
@@ -136,19 +148,21 @@ fn number(answer: &RouteNetlinkMessage) -> Option<i32> {
     })
 }
 
-fn bridge(id: &Id, link: &Link, addresses: &[Address]) -> Bridge {
-    let addresses = assigned(link.index, addresses);
+fn bridge(id: &Id, link: &Link, addresses: &[Address], connected: &Connected) -> Bridge {
+    let addresses = assigned(link, addresses, connected);
     let needs_ipv6 = addresses.iter().any(|net| net.addr().is_ipv6());
     // Without IPv6 addresses it has to be off; with some, on and routing.
     let ipv6_as_needed = match link.forwards_ipv6 {
         None => !needs_ipv6,
         Some(forwards) => needs_ipv6 && forwards,
     };
+    let name = link.interface_name();
+    let switched = name.is_none_or(|name| bridges::is_switched(&name, needs_ipv6));
     Bridge {
         network: id.clone(),
         mac: link.mac.unwrap_or(NO_MAC),
         mtu: link.mtu,
-        up: link.up && link.forwards_ipv4 && ipv6_as_needed,
+        up: link.up && link.forwards_ipv4 && ipv6_as_needed && switched,
         addresses,
     }
 }
@@ -180,15 +194,21 @@ fn veth(
         veth.peer = peer.interface_name().unwrap_or_else(|| name.clone());
         veth.mac = peer.mac.unwrap_or(NO_MAC);
         veth.aggregate = peer.aggregate;
-        veth.addresses = assigned(peer.index, &inside.addresses);
+        veth.addresses = assigned(peer, &inside.addresses, &inside.connected);
         // Both sides should be equal; the one that differs from the wish is not known here.
         veth.mtu = if peer.mtu == link.mtu { link.mtu } else { 0 };
     }
     veth
 }
 
-fn assigned(index: u32, addresses: &[Address]) -> BTreeSet<IpNet> {
-    addresses.iter().filter(|a| a.index == index && a.is_assigned()).map(|a| a.net).collect()
+/// The addresses of a device. One that leads nowhere, because its route was removed, does not count.
+fn assigned(link: &Link, addresses: &[Address], connected: &Connected) -> BTreeSet<IpNet> {
+    let leads = |net: &IpNet| {
+        let host = net.prefix_len() == net.max_prefix_len();
+        host || !link.up || connected.contains(&(link.index, net.trunc()))
+    };
+    let own = addresses.iter().filter(|a| a.index == link.index && a.is_assigned());
+    own.map(|a| a.net).filter(leads).collect()
 }
 
 const NO_MAC: Mac = Mac([0; 6]);

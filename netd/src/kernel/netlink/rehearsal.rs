@@ -79,6 +79,7 @@ fn a_veth(bridge: InterfaceName, inner: &Namespace) -> Result<Veth> {
         endpoint: Id::random(),
         bridge,
         mtu: 1500,
+        aggregate: 65_536,
         netns: inner.id(),
         peer: "eth0".parse()?,
         mac: Mac([2, 0, 0, 0, 0, 2]),

@@ -14,7 +14,13 @@ use rtnetlink::{
         },
     },
 };
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// Device indexes and the destinations that they lead to without a next hop.
+pub(super) type Connected = BTreeSet<(u32, IpNet)>;
 
 /// A unicast route of the main table, one per next hop.
 #[derive(Clone, Debug)]
@@ -29,6 +35,8 @@ pub(super) struct Route {
     pub(super) source: Option<IpAddr>,
     /// Smaller wins.
     pub(super) metric: u32,
+    /// Who set it.
+    protocol: RouteProtocol,
 }
 
 impl Netlink {
@@ -64,30 +72,15 @@ impl Netlink {
             .map_err(refused(format!("set a container's default route by {address}")))
     }
 
-    /// The default routes that netd set in this namespace.
-    pub(super) async fn gateways(&self) -> Reply<Gateways> {
-        let mut gateways = Gateways::default();
-        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            for route in self.routes(family, ROUTE_PROTOCOL).await? {
-                match route.gateway {
-                    _ if route.destination.prefix_len() != 0 => {}
-                    Some(IpAddr::V4(address)) => gateways.ipv4 = Some(address),
-                    Some(IpAddr::V6(address)) => gateways.ipv6 = Some(address),
-                    None => {}
-                }
-            }
-        }
-        Ok(gateways)
+    /// The unicast routes of the main table, of both families.
+    pub(super) async fn routes(&self) -> Reply<Vec<Route>> {
+        let mut routes = self.routes_of(AddressFamily::Inet).await?;
+        routes.extend(self.routes_of(AddressFamily::Inet6).await?);
+        Ok(routes)
     }
 
-    /// The unicast routes of the main table; `Unspec` stands for every protocol.
-    pub(super) async fn routes(
-        &self,
-        family: AddressFamily,
-        protocol: RouteProtocol,
-    ) -> Reply<Vec<Route>> {
-        let mut message = main_table(family);
-        message.header.protocol = protocol;
+    async fn routes_of(&self, family: AddressFamily) -> Reply<Vec<Route>> {
+        let message = main_table(family);
         match self.dump(RouteNetlinkMessage::GetRoute(message)).await {
             Ok(answers) => Ok(answers.iter().flat_map(parse).collect()),
             // The kernel makes the table with the first route.
@@ -95,6 +88,52 @@ impl Netlink {
             Err(e) => Err(e),
         }
     }
+}
+
+/// The default routes that netd set, of these.
+pub(super) fn gateways(routes: &[Route]) -> Gateways {
+    let mut gateways = Gateways::default();
+    for route in routes.iter().filter(|route| route.protocol == ROUTE_PROTOCOL) {
+        match route.gateway {
+            _ if route.destination.prefix_len() != 0 => {}
+            Some(IpAddr::V4(address)) => gateways.ipv4 = Some(address),
+            Some(IpAddr::V6(address)) => gateways.ipv6 = Some(address),
+            None => {}
+        }
+    }
+    gateways
+}
+
+/// Where each device leads without a next hop.
+pub(super) fn connected(routes: &[Route]) -> Connected {
+    let direct = routes.iter().filter(|route| !route.has_next_hop);
+    direct.map(|route| (route.device, route.destination)).collect()
+}
+
+/// The routes that the kernel makes with these addresses of a device, should they have been removed.
+pub(super) fn connect(index: u32, addresses: &BTreeSet<IpNet>) -> Vec<Request> {
+    let leading = addresses.iter().filter(|net| net.prefix_len() < net.max_prefix_len());
+    let request = |net: &IpNet| {
+        let mut message = main_table(match net {
+            IpNet::V4(_) => AddressFamily::Inet,
+            IpNet::V6(_) => AddressFamily::Inet6,
+        });
+        message.header.protocol = RouteProtocol::Kernel;
+        message.header.destination_prefix_length = net.prefix_len();
+        let destination = RouteAttribute::Destination(net.network().into());
+        message.attributes.extend([destination, RouteAttribute::Oif(index)]);
+        match net.addr() {
+            IpAddr::V4(address) => {
+                message.header.scope = RouteScope::Link;
+                message.attributes.push(RouteAttribute::PrefSource(IpAddr::V4(address).into()));
+            }
+            IpAddr::V6(_) => message.attributes.push(RouteAttribute::Priority(KERNEL_METRIC)),
+        }
+        let mut request = Request::from(RouteNetlinkMessage::NewRoute(message));
+        request.header.flags = NLM_F_CREATE | NLM_F_REPLACE;
+        request
+    };
+    leading.map(request).collect()
 }
 
 fn main_table(family: AddressFamily) -> RouteMessage {
@@ -134,6 +173,7 @@ fn hops(message: &RouteMessage) -> Vec<Route> {
         has_next_hop: false,
         source: None,
         metric: 0,
+        protocol: message.header.protocol,
     };
     take(&mut route, &message.attributes);
     let multipath = message.attributes.iter().find_map(|attribute| match attribute {
@@ -178,3 +218,6 @@ fn plain(address: &RouteAddress) -> Option<IpAddr> {
         _ => None,
     }
 }
+
+/// The metric that the kernel gives the IPv6 routes of addresses.
+const KERNEL_METRIC: u32 = 256;

@@ -4,7 +4,7 @@ use super::{
     Netlink, addresses,
     link::{self, Link},
     ownership::{self, Owner},
-    refused,
+    refused, routes,
     tc::{EGRESS_BLOCK, INGRESS_BLOCK},
 };
 use crate::{
@@ -188,6 +188,9 @@ impl Netlink {
         requests.extend(addresses::put(index, &veth.addresses));
         requests.push(link::raise(index));
         requests.push(link::raise(LOOPBACK));
+        if !new {
+            requests.extend(routes::connect(index, &veth.addresses));
+        }
         inside.change(requests).await.map_err(failed())
     }
 }
