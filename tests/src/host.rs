@@ -1,8 +1,11 @@
 //! A container host of a test's own: its namespace with a running agent, a neighbour on its LAN
 //! that routes, and a remote machine behind the neighbour. Everything is gone when the value is.
 
+mod agent;
+
 use crate::{leftovers, ns::TestNs};
 use anyhow::{Context, Result, ensure};
+use netd::kernel::netns::Namespace;
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -95,42 +98,13 @@ impl TestHost {
         Ok(())
     }
 
-    /// Starts the agent, on the settings in `netd.toml` if there is one, and waits until it answers.
+    /// The namespace of a container.
     ///
     /// # Errors
-    /// Where it ends instead: with its log.
-    pub fn start_agent(&self) -> Result<()> {
-        let log = fs::File::create(self.path("netd.log"))?;
-        let mut command = Command::new(binary("netd")?);
-        command.args(["--socket".as_ref(), self.path("netd.sock").as_os_str()]);
-        command.args(["--state-dir".as_ref(), self.path("state").as_os_str()]);
-        command.arg("--bpf-dir").arg(&self.bpf).arg("--spec-dir").arg(self.path("spec"));
-        if self.path("netd.toml").exists() {
-            command.args(["--config".as_ref(), self.path("netd.toml").as_os_str()]);
-        }
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let mut agent = self.host.namespace().run(|| command.spawn())??;
-        let answers = wait(Duration::from_secs(30), || {
-            let over = agent.try_wait().is_ok_and(|status| status.is_some());
-            over || self.netctl(&["status"]).is_ok_and(|output| output.status.success())
-        });
-        let ended = agent.try_wait()?;
-        *self.agent.lock().unwrap() = Some(agent);
-        let log = fs::read_to_string(self.path("netd.log"))?;
-        ensure!(answers && ended.is_none(), "netd does not come up ({ended:?}): {log}");
-        Ok(())
-    }
-
-    /// Ends the agent by a signal and waits until it has ended; what it set up stays.
-    ///
-    /// # Errors
-    /// Where none runs.
-    pub fn end_agent(&self, signal: nix::sys::signal::Signal) -> Result<()> {
-        let mut agent = self.agent.lock().unwrap().take().context("no agent runs")?;
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(agent.id())?);
-        nix::sys::signal::kill(pid, signal)?;
-        agent.wait()?;
-        Ok(())
+    /// Where it does not run.
+    pub fn namespace_of(&self, container: &str) -> Result<Namespace> {
+        let pid = self.ok(&["inspect", container, "--format", "{{.State.Pid}}"])?;
+        Ok(Namespace::of_pid(pid.parse()?)?)
     }
 
     /// A file or directory of this host's own.

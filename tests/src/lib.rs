@@ -18,6 +18,8 @@ pub mod kernel;
 pub mod leftovers;
 pub mod ns;
 pub mod pins;
+pub mod probe;
 pub mod program;
 pub mod programs;
+pub mod snapshot;
 pub mod world;

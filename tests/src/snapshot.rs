@@ -1,19 +1,19 @@
 //! Everything that a command could leave half done: devices, addresses, routes, qdiscs, map
 //! entries, pins, files, networks and containers. Two of them show whether anything has changed.
 
+use crate::{host::TestHost, ns::TestNs};
 use anyhow::{Context, Result, ensure};
 use netd_common::abi::maps;
-use netd_tests::{host::TestHost, ns::TestNs};
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 /// What there is, by where it was found.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Snapshot(BTreeMap<String, Vec<String>>);
+pub struct Snapshot(BTreeMap<String, Vec<String>>);
 
 impl Snapshot {
     /// All there is, of the kernel's and of netd's.
-    pub(crate) fn take(host: &TestHost) -> Result<Self> {
+    pub fn take(host: &TestHost) -> Result<Self> {
         let Self(mut found) = Self::of_kernel(host)?;
         for list in [&["network", "ls", "-q", "--no-trunc"][..], &["ps", "-a", "-q", "--no-trunc"]]
         {
@@ -30,7 +30,7 @@ impl Snapshot {
     }
 
     /// What the kernel holds, whether or not an agent runs.
-    pub(crate) fn of_kernel(host: &TestHost) -> Result<Self> {
+    pub fn of_kernel(host: &TestHost) -> Result<Self> {
         let mut found = BTreeMap::from([
             ("links".to_owned(), links(&host.host)?),
             ("routes".to_owned(), routes(&host.host)?),
@@ -47,7 +47,7 @@ impl Snapshot {
     }
 
     /// Says what differs, if anything does.
-    pub(crate) fn same_as(&self, before: &Self) -> Result<()> {
+    pub fn same_as(&self, before: &Self) -> Result<()> {
         for key in self.0.keys().chain(before.0.keys()) {
             let (old, new) = (before.0.get(key), self.0.get(key));
             ensure!(old == new, "{key} was\n{old:#?}\nand is\n{new:#?}");
@@ -58,7 +58,7 @@ impl Snapshot {
 
 /// The maps that the agent writes. The others count or remember packets, but for GENERATIONS,
 /// which only ever grows.
-const CONFIGURED: [&str; 12] = [
+pub const CONFIGURED: [&str; 12] = [
     maps::CONFIG,
     maps::DEVICES,
     maps::ENDPOINTS,
@@ -75,6 +75,15 @@ const CONFIGURED: [&str; 12] = [
 
 /// Devices with what was given to them. What the kernel adds by itself in its own time, such as
 /// link-local addresses and whether a cable is plugged in, is left out.
+/// The entries of a map that a host's agent has pinned; none where it has not.
+///
+/// # Errors
+/// bpftool can't read it.
+pub fn pinned(host: &TestHost, map: &str) -> Result<Vec<String>> {
+    let path = host.bpf().join(format!("v{}", netd_common::abi::ABI_VERSION)).join(map);
+    if path.exists() { entries(&path) } else { Ok(Vec::new()) }
+}
+
 fn links(ns: &TestNs) -> Result<Vec<String>> {
     let all = ns.json("ip -j addr")?;
     let given = |address: &&Value| address["scope"] != "link";
@@ -115,7 +124,7 @@ fn entries(path: &Path) -> Result<Vec<String>> {
 }
 
 /// The names of all files below a directory.
-fn tree(directory: &Path) -> Result<Vec<String>> {
+pub fn tree(directory: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
     if !directory.exists() {
         return Ok(found);

@@ -10,6 +10,7 @@ mod fuzz;
 mod run;
 mod setup;
 mod stage;
+mod sweep;
 mod test;
 mod world;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         ["bench", "quick"] => bench::quick(),
         ["bench", "ports", options @ ..] => bench::ports::run(options),
         ["bench", "dns", options @ ..] => bench::dns::run(options),
+        ["sweep", options @ ..] => sweep::run(options),
         ["fuzz", "packets", options @ ..] => fuzz::packets(options),
         ["fuzz", "dns", options @ ..] => fuzz::dns(options),
         ["help" | "--help" | "-h"] => {
@@ -86,4 +88,6 @@ usage: cargo xtask VERB
   fuzz packets [--seconds N | --count N] [--seed S]
                  random packets on random tables: the packet logic in memory against the loaded
                  programs; a difference is kept in tests/corpus/packets and replayed by every test
+  sweep [FILTER] kills the agent, and refuses it, at every system call of its start and of every
+                 kind of change; takes hours
 ";

@@ -146,6 +146,7 @@ const TOOLS: [(&str, &str); 20] = [
     ("nft", "nftables"),
     ("sysctl", "procps"),
     ("bpftool", "bpftool"),
+    ("strace", "strace"),
     ("socat", "socat"),
     ("nsenter", "util-linux"),
     ("dig", "bind9-dnsutils"),

@@ -21,7 +21,7 @@ pub(crate) fn run(filter: &[&str]) -> Result<()> {
 }
 
 /// Has cargo start test programs, and only these, as root.
-const RUNNER: &str = if cfg!(target_arch = "aarch64") {
+pub(crate) const RUNNER: &str = if cfg!(target_arch = "aarch64") {
     "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER"
 } else {
     "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"

@@ -18,15 +18,14 @@ mod ports;
 mod refused_containers;
 mod refused_networks;
 mod refused_ports;
-mod snapshot;
 
 use anyhow::{Context, Result, ensure};
 use netd_tests::{
     host::{TestHost, shell, wait},
     ns::is_root,
+    snapshot::Snapshot,
 };
 use serde_json::Value;
-use snapshot::Snapshot;
 use std::{process::Output, time::Duration};
 
 /// How long anything may take that is not meant to wait.

@@ -1,0 +1,94 @@
+//! Attaching and detaching for a long time leaves nothing behind.
+
+use super::{SOON, setting};
+use anyhow::{Context, Result, ensure};
+use netd_tests::{
+    host::{TestHost, binary, wait},
+    ns::is_root,
+    snapshot::Snapshot,
+};
+use std::{collections::BTreeMap, fs, process::Command, thread};
+
+/// Four at a time connect a container of their own to a network and disconnect it.
+#[test]
+fn attaching_and_detaching_leaves_exactly_nothing() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    host.ok(&["network", "create", "--ipv6", "web"])?;
+    for number in 0..WORKERS {
+        let name = format!("c{number}");
+        let port = format!("{}:80", 8000 + number);
+        host.run(&name, &["--network", "bridge", "-p", &port], &["sleep", "infinity"])?;
+    }
+    let rounds = setting("NETD_TEST_CHURN", 400) / WORKERS;
+    // What is made with the first of its kind and kept is not counted.
+    churn(&host, 2)?;
+    let before = (Snapshot::take(&host)?, Used::of(&host)?);
+    churn(&host, rounds)?;
+    let same = || Used::of(&host).is_ok_and(|now| now == before.1);
+    ensure!(wait(SOON, same), "was {:?}, is {:?}", before.1, Used::of(&host));
+    Snapshot::take(&host)?.same_as(&before.0)?;
+    ensure!(host.ok(&["status", "--format", "{{json .Repairs}} {{json .Problems}}"])? == "{} []");
+    Ok(())
+}
+
+/// The agent's own interface, without a process for each request.
+fn churn(host: &TestHost, rounds: usize) -> Result<()> {
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|number| scope.spawn(move || work(host, &format!("c{number}"), rounds)))
+            .collect();
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(result) => result,
+            Err(_) => anyhow::bail!("a worker panicked"),
+        })
+    })
+}
+
+fn work(host: &TestHost, container: &str, rounds: usize) -> Result<()> {
+    let connect = format!(
+        "for i in $(seq {rounds}); do {{ \"$0\" network connect web {container} && \
+         \"$0\" network disconnect web {container}; }} >/dev/null || exit 1; done"
+    );
+    let mut command = Command::new("sh");
+    command.env("NETD_SOCKET", host.path("netd.sock"));
+    command.args(["-c", &connect]).arg(binary("netctl")?);
+    let output = host.host.namespace().run(|| command.output())??;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{container}: {errors}");
+    Ok(())
+}
+
+/// What a leak would show in beside a [`Snapshot`].
+#[derive(Debug, PartialEq, Eq)]
+struct Used {
+    /// The agent's descriptors, by what they lead to.
+    descriptors: BTreeMap<String, usize>,
+    threads: usize,
+    links: usize,
+}
+
+impl Used {
+    fn of(host: &TestHost) -> Result<Self> {
+        let pid = host.agent_pid().context("no agent")?;
+        let mut descriptors = BTreeMap::new();
+        for entry in fs::read_dir(format!("/proc/{pid}/fd"))?.flatten() {
+            let Ok(target) = fs::read_link(entry.path()) else { continue };
+            let kind = target.to_string_lossy();
+            let kind = kind.split([':', '[']).next().unwrap_or_default().to_owned();
+            *descriptors.entry(kind).or_default() += 1;
+        }
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let threads = status.lines().find_map(|line| line.strip_prefix("Threads:"));
+        let links = host.host.json("ip -j link")?;
+        Ok(Self {
+            descriptors,
+            threads: threads.context("no threads")?.trim().parse()?,
+            links: links.as_array().map_or(0, Vec::len),
+        })
+    }
+}
+
+const WORKERS: usize = 4;
