@@ -1,7 +1,7 @@
 //! The agent is killed at system calls of every change, or has them refused: a restart goes to
 //! before or after, and nothing leaks. `cargo xtask sweep` visits every call of every kind.
 
-use super::{SOON, setting};
+use super::{SOON, setting, shape::Shape};
 use anyhow::{Context, Result, ensure};
 use netd_tests::{
     host::{TestHost, binary, wait},
@@ -11,6 +11,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 /// A change, and what takes it back whether or not it was made.
@@ -124,8 +125,8 @@ fn visit(host: &TestHost, change: &Change, call: &str, fault: &str, number: usiz
         let pid = host.agent_pid().context("no agent")?;
         let mut tracer = Tracer::attach(pid, call, &inject)?;
         let output = netctl(host, change.make)?;
-        let met = tracer.detach()?;
-        ensure!(kills || !host.agent_ends(std::time::Duration::ZERO), "the agent has ended");
+        let met = tracer.detach(kills)?;
+        ensure!(kills || !host.agent_ends(Duration::ZERO), "the agent has ended");
         ensure!(met || output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         met
     };
@@ -186,13 +187,23 @@ impl Tracer {
     }
 
     /// Lets the agent go; says whether the fault was met.
-    fn detach(&mut self) -> Result<bool> {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.strace.id())?);
-        // It has ended by itself where the agent has.
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT);
-        self.strace.wait()?;
-        let text = fs::read_to_string(&self.log)?;
-        Ok(text.contains("INJECTED") || text.contains("killed by SIGKILL"))
+    fn detach(&mut self, kills: bool) -> Result<bool> {
+        let log = self.log.clone();
+        let says = |word: &str| fs::read_to_string(&log).is_ok_and(|text| text.contains(word));
+        let killed = kills && wait(Duration::from_millis(200), || says("killed by SIGKILL"));
+        if !killed {
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(self.strace.id())?);
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT);
+        }
+        // It ends with the agent. Told to go while the agent ends, it would wait for ever.
+        let ended = wait(Duration::from_secs(2), || {
+            self.strace.try_wait().is_ok_and(|status| status.is_some())
+        });
+        if !ended {
+            self.strace.kill()?;
+            self.strace.wait()?;
+        }
+        Ok(killed || says("INJECTED"))
     }
 }
 
@@ -213,50 +224,4 @@ fn netctl(host: &TestHost, words: &[&str]) -> Result<Output> {
         word => word,
     });
     host.netctl(&words.collect::<Vec<_>>())
-}
-
-/// What must be the same again once a change is taken back: everything but the numbers that the
-/// kernel and netd give anew.
-struct Shape(Vec<String>);
-
-impl Shape {
-    fn of(host: &TestHost) -> Result<Self> {
-        Ok(Self(shape(host)?))
-    }
-
-    fn is_back(&self, host: &TestHost) -> Result<()> {
-        let same = || shape(host).is_ok_and(|now| now == self.0);
-        ensure!(wait(SOON, same), "was\n{:#?}\nis\n{:#?}", self.0, shape(host)?);
-        Ok(())
-    }
-}
-
-fn shape(host: &TestHost) -> Result<Vec<String>> {
-    let mut shape: Vec<String> = Vec::new();
-    let status = "{{.Networks}} {{.Containers}} {{.Endpoints}} {{.Ports}} {{json .Problems}}";
-    shape.push(host.ok(&["status", "--format", status])?);
-    let networks = host.ok(&["network", "ls", "--format", "{{.Name}}"])?;
-    shape.extend(networks.lines().map(str::to_owned));
-    for name in ["a", "b"] {
-        let addresses = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
-        shape.push(host.ok(&["inspect", name, "--format", addresses])?);
-        shape.push(host.ok(&["port", name])?);
-    }
-    let links = host.host.json("ip -j link")?;
-    for link in links.as_array().context("no list of links")? {
-        let name = link["ifname"].as_str().unwrap_or_default();
-        let name = if name.starts_with("ndv") { "veth" } else { name };
-        shape.push(format!("{name} in {}", link["master"]));
-    }
-    let routes = host.host.run("ip route")?;
-    shape.extend(routes.lines().map(|route| route.replace(" linkdown", "").trim().to_owned()));
-    shape.push(format!("{} qdiscs", host.host.run("tc qdisc")?.lines().count()));
-    shape.extend(netd_tests::snapshot::tree(host.bpf())?);
-    for map in netd_tests::snapshot::CONFIGURED {
-        shape.push(format!("{} in {map}", netd_tests::snapshot::pinned(host, map)?.len()));
-    }
-    let containers = fs::read_dir(host.path("state/containers"))?.count();
-    shape.push(format!("{containers} directories of containers"));
-    shape.sort();
-    Ok(shape)
 }

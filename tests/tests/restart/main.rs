@@ -6,6 +6,7 @@ mod churn;
 mod crash;
 mod flows;
 mod repairs;
+mod shape;
 mod store;
 
 use anyhow::{Context, Result};
