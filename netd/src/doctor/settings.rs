@@ -70,7 +70,7 @@ fn bridge_calls(facts: &Facts) -> Option<Finding> {
             chains.iter().any(|chain| chain.filters && chain.hook == "forward")
         });
     let what = format!(
-        "{} is on: broadcasts and multicasts between containers of one network pass iptables' FORWARD",
+        "switched on: {}: broadcasts and multicasts between containers of one network pass iptables' FORWARD",
         on.join(", ")
     );
     let settings: Vec<String> = on.iter().map(|key| format!("{key}=0")).collect();

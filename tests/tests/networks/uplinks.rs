@@ -168,7 +168,7 @@ fn an_uplink_that_is_deleted_and_made_anew_works_again() {
     swap_device(&host);
     follows(&host, "eth0", &[HOST.0, HOST.1]);
     within_a_second("the programs are on the new device", || {
-        let ping = ["exec", "client", "--", "ping", "-q", "-c", "1", "-W", "1", NEIGHBOUR.0];
+        let ping = ["exec", "client", "--", "ping", "-q", "-c", "1", "-W", "0.2", NEIGHBOUR.0];
         host.netctl(&ping).unwrap().status.success()
     });
     works(&host);
