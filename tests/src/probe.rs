@@ -152,7 +152,7 @@ impl Flows {
             self.flows.iter_mut().try_for_each(Flow::hear)?;
             thread::park_timeout(Duration::from_millis(1));
         }
-        for flow in self.flows.iter().filter(|flow| !flow.open.is_empty()) {
+        if let Some(flow) = self.flows.iter().find(|flow| !flow.open.is_empty()) {
             bail!("{}: of {} probes, {:?} have no answer", flow.name, flow.sent, flow.open);
         }
         let mut buffer = [0; 64];

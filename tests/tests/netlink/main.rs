@@ -48,6 +48,7 @@ fn veth(namespace: &Namespace, list: &[&str]) -> Veth {
         endpoint: Id::random(),
         bridge: name("nd-web"),
         mtu: 1450,
+        aggregate: 262_144,
         netns: namespace.id(),
         peer: name("eth0"),
         mac: Mac::random(),

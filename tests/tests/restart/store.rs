@@ -16,10 +16,10 @@ fn a_file_that_makes_no_sense_is_set_aside_and_nothing_strays() -> Result<()> {
     if !is_root() {
         return Ok(());
     }
-    let damages: [&dyn Fn(&Path) -> Result<()>; 3] = [
-        &|path| Ok(fs::write(path, "no database")?),
-        &|path| Ok(fs::File::options().write(true).open(path)?.set_len(5_000)?),
-        &|path| Ok(fs::write(path, vec![0xa5; usize::try_from(fs::metadata(path)?.len())?])?),
+    let damages: [fn(&Path) -> std::io::Result<()>; 3] = [
+        |path| fs::write(path, "no database"),
+        |path| fs::File::options().write(true).open(path)?.set_len(5_000),
+        |path| fs::write(path, vec![0xa5; fs::metadata(path)?.len() as usize]),
     ];
     let host = host()?;
     for (round, damage) in damages.into_iter().enumerate() {
