@@ -47,13 +47,8 @@ impl Agent {
         require_root()?;
         let locks = lock(config)?;
         raise_file_limit()?;
-        let runtime = config.socket.parent().unwrap_or(Path::new("/run/netd"));
-        let cgroup = mounts::cgroup_root(&runtime.join("cgroup"))?;
         let (store, remembered, damage) = Store::open(&config.state_dir)?;
-        let capacity = Capacity::here(config.max_flows)?;
-        let settings = Settings { capacity, timeouts: config.timeouts };
-        let mut live = Live::open(&config.bpf_dir, &cgroup, &settings)?;
-        live.choose_xdp(config.uplink_xdp.clone());
+        let mut live = open_live(config)?;
         let flows = Flows::new(live.flows()?);
         let home = Home::new(&config.socket, &config.resolv_conf)?.of(config.names_by);
         let resolver = Resolver::new(home, config.host_names)?;
@@ -210,6 +205,17 @@ fn lock(config: &Config) -> Result<[Lock; 3]> {
     mounts::put_bpffs(&config.bpf_dir)?;
     store::make_directory(&config.bpf_dir)?;
     Ok([namespace, state, Lock::directory(&config.bpf_dir)?])
+}
+
+/// The kernel, with the dataplane loaded or adopted.
+fn open_live(config: &Config) -> Result<Live> {
+    let runtime = config.socket.parent().unwrap_or(Path::new("/run/netd"));
+    let cgroup = mounts::cgroup_root(&runtime.join("cgroup"))?;
+    let capacity = Capacity::here(config.max_flows)?;
+    let settings = Settings { capacity, timeouts: config.timeouts };
+    let mut live = Live::open(&config.bpf_dir, &cgroup, &settings)?;
+    live.choose_xdp(config.uplink_xdp.clone());
+    Ok(live)
 }
 
 fn choice(config: &Config) -> UplinkChoice {
