@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         ["bench", "quick"] => bench::quick(),
         ["bench", "ports", options @ ..] => bench::ports::run(options),
         ["bench", "dns", options @ ..] => bench::dns::run(options),
+        ["bench", "attach", options @ ..] => bench::attach::run(options),
         ["sweep", options @ ..] => sweep::run(options),
         ["fuzz", "packets", options @ ..] => fuzz::packets(options),
         ["fuzz", "dns", options @ ..] => fuzz::dns(options),
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         [stage::PLAY, "bench", name] => bench::play(name),
         [stage::PLAY, stage::PORTS, name, options @ ..] => bench::ports::play(name, options),
         [stage::PLAY, stage::DNS, name, options @ ..] => bench::dns::play(name, options),
+        [stage::PLAY, stage::ATTACH, name, options @ ..] => bench::attach::play(name, options),
         [bench::ECHO, "server", address] => bench::echo::serve(address),
         [bench::ECHO, "client", address, seconds] => bench::echo::ask(address, seconds),
         [bench::ports::LOAD, words @ ..] => bench::ports::load(words),
@@ -79,6 +81,8 @@ usage: cargo xtask VERB
   bench quick    throughput and latency between two containers, next to a veth pair and a bridge
   bench ports [--rounds N] [--quick] [--processors two|awake|one]
                  published ports next to iptables, nftables and docker-proxy, where they are installed
+  bench attach [--rounds N]
+                 what attaching a container costs next to CNI plugins; an agent with 1,000 endpoints
   bench dns [--rounds N] [--quick]
                  questions for a container's name next to dnsmasq and aardvark-dns, where they are
                  installed

@@ -24,6 +24,8 @@ pub(crate) const PLAY: &str = "play";
 
 /// The play of `bench ports`, which is longer than any other.
 pub(crate) const PORTS: &str = "ports";
+/// The play of `bench attach`.
+pub(crate) const ATTACH: &str = "attach";
 /// The play of `bench dns`.
 pub(crate) const DNS: &str = "dns";
 

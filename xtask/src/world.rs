@@ -35,6 +35,15 @@ impl World {
         self.ip(who, "link set lo up")
     }
 
+    pub(crate) fn remove_namespace(&self, who: &str) -> Result<()> {
+        run::read(Command::new("ip").args(["netns", "delete", &self.long(who)])).map(drop)
+    }
+
+    /// Where the agent pins.
+    pub(crate) fn bpf_folder(&self) -> PathBuf {
+        stage::bpf_folder(&self.name)
+    }
+
     /// `ip WORDS` in the namespace `who`.
     pub(crate) fn ip(&self, who: &str, words: &str) -> Result<()> {
         let mut command = Command::new("ip");

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast. `packet` measures the programs alone, `quick` the whole way between
 //! two containers, `ports` the way to published ports, both next to what they compete with.
 
+pub(crate) mod attach;
 pub(crate) mod dns;
 pub(crate) mod echo;
 pub(crate) mod ports;
