@@ -1,8 +1,11 @@
 //! What must survive the agent and a reboot: networks, containers and what was made up for this
 //! host, in one transactional file; and the directories that belong to containers.
 
+mod fault;
+
 use crate::error::{Error, Result};
 use crate::spec::{Spec, name::Id};
+use fault::{Fault, Unreadable, is_refusal};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -37,7 +40,7 @@ impl Store {
     /// files declared makes no sense, the rest is kept. The third value is the sentence that says so.
     ///
     /// # Errors
-    /// The directory can't be made or written.
+    /// The directory or the file can't be opened, read or written: what is in it stays then.
     pub fn open(directory: &Path) -> Result<(Self, Remembered, Option<String>)> {
         make_directory(directory)?;
         let path = directory.join(FILE);
@@ -45,10 +48,11 @@ impl Store {
             Ok((database, (remembered, problem))) => {
                 return Ok((Self { directory: directory.into(), database }, remembered, problem));
             }
-            Err(error) => error,
+            Err(Fault::Refused(error)) => return Err(error),
+            Err(Fault::Senseless(error)) => error,
         };
         let aside = set_aside(&path, kind)?;
-        let (database, (remembered, _)) = open_and_read(&path).map_err(|e| e.first)?;
+        let (database, (remembered, _)) = open_and_read(&path).map_err(Fault::refused)?;
         let problem = format!("{first}; moved to {} and started anew", aside.display());
         Ok((Self { directory: directory.into(), database }, remembered, Some(problem)))
     }
@@ -155,15 +159,8 @@ type Outcome<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// What was remembered, and what of it can't be read.
 type Found = (Remembered, Option<String>);
 
-/// A file that is set aside.
-struct Unreadable {
-    first: Error,
-    /// Why, in a word.
-    kind: &'static str,
-}
-
 /// A damaged file may also make the database panic, which counts as an error here.
-fn open_and_read(path: &Path) -> std::result::Result<(Database, Found), Unreadable> {
+fn open_and_read(path: &Path) -> std::result::Result<(Database, Found), Fault> {
     let mut kind = "damaged";
     let attempt = || -> Outcome<(Database, Found)> {
         let database = Database::create(path)?;
@@ -177,14 +174,18 @@ fn open_and_read(path: &Path) -> std::result::Result<(Database, Found), Unreadab
     };
     let why = match catch_unwind(AssertUnwindSafe(attempt)) {
         Ok(Ok(opened)) => return Ok(opened),
+        Ok(Err(e)) if is_refusal(e.as_ref()) => {
+            return Err(Fault::Refused(Error::kernel(format!(
+                "cannot use {}: {e}",
+                path.display()
+            ))));
+        }
         Ok(Err(e)) => e.to_string(),
         Err(_) => "its structure is damaged".into(),
     };
     let why = why.replace('\n', ", ");
-    Err(Unreadable {
-        first: Error::internal(format!("cannot read {}: {why}", path.display())),
-        kind,
-    })
+    let first = Error::internal(format!("cannot read {}: {why}", path.display()));
+    Err(Fault::Senseless(Unreadable { first, kind }))
 }
 
 /// The sentence that says so where a newer netd wrote the file; else the file is marked as one of
@@ -352,6 +353,16 @@ mod tests {
             });
             assert_eq!(aside.count(), 1);
         }
+    }
+
+    #[test]
+    fn a_file_that_the_kernel_refuses_stays_where_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        // What nobody can open for writing, root included.
+        fs::create_dir(directory.path().join(FILE)).unwrap();
+        let error = Store::open(directory.path()).err().unwrap();
+        assert!(error.message.contains("cannot use"), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::config::Config;
 use crate::desired::UplinkChoice;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::{
     Kernel,
     dataplane::{Capacity, Settings},
@@ -118,7 +118,7 @@ impl Inner {
         for container in remembered.spec.containers.values() {
             match container.status {
                 Status::Created => unborn.push(container.id.clone()),
-                Status::Running { .. } => ended.extend(self.lost(container, rebooted).await),
+                Status::Running { .. } => ended.extend(self.lost(container, rebooted).await?),
                 Status::Exited { .. } => {}
             }
         }
@@ -140,15 +140,24 @@ impl Inner {
 
     /// The exit code of a container that ran when the last agent ended and runs no more; opens
     /// the namespace of one that does.
-    async fn lost(&mut self, container: &Container, rebooted: bool) -> Option<(Id, i32)> {
+    ///
+    /// # Errors
+    /// The kernel refuses to tell or to let the agent in: nobody knows, so nothing has ended.
+    async fn lost(&mut self, container: &Container, rebooted: bool) -> Result<Option<(Id, i32)>> {
         let adopted = match rebooted {
             true => Err(Error::not_found("the host was restarted")),
             false => self.join(container).await,
         };
-        let error = adopted.err()?;
+        let error = match adopted {
+            Ok(()) => return Ok(None),
+            Err(error) if !tells_an_end(&error) => {
+                return Err(error.context(format!("cannot adopt container {}", container.name)));
+            }
+            Err(error) => error,
+        };
         tracing::info!("container {} has ended: {error}", container.name);
         let code = self.store.exit_code(&container.id).unwrap_or(background::UNSEEN);
-        Some((container.id.clone(), code))
+        Ok(Some((container.id.clone(), code)))
     }
 
     /// Opens the namespace of a container that runs.
@@ -165,7 +174,12 @@ impl Inner {
 
 /// Whether a container that runs by the spec still does.
 pub(super) fn lives(container: &Container) -> bool {
-    reopen(container).is_ok()
+    reopen(container).map_or_else(|error| !tells_an_end(&error), |_| true)
+}
+
+/// A refusal of the kernel's, such as for want of descriptors, tells of no end.
+fn tells_an_end(error: &Error) -> bool {
+    error.code != ErrorCode::Kernel
 }
 
 /// The namespace of a container that runs; none where it is the host's.

@@ -32,7 +32,7 @@ impl Namespace {
     /// The namespace of process `pid`.
     ///
     /// # Errors
-    /// `NotFound` where there is no such process, `Invalid` where it shares the host's namespace.
+    /// `NotFound` where there is no such process, `Kernel` where the kernel refuses to tell. `Invalid` where it shares the host's namespace.
     pub fn of_pid(pid: u32) -> Result<Self> {
         let what = format!("namespace of pid {pid}");
         // A link into the kernel, not one that somebody else could have laid.
@@ -53,7 +53,7 @@ impl Namespace {
         // or have effects.
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let handle = open(path, flags, Mode::empty()).map_err(|e| match e {
-            Errno::ENOENT => Error::not_found(format!("{what} does not exist")),
+            Errno::ENOENT | Errno::ENOTDIR => Error::not_found(format!("{what} does not exist")),
             e => unopened(&what, e, "no such file"),
         })?;
         if fstat(&handle)
@@ -142,10 +142,14 @@ pub fn run_in<T: Send>(namespace: BorrowedFd<'_>, work: impl FnOnce() -> T + Sen
 /// for good.
 ///
 /// # Errors
-/// `NotFound` where there is no such process.
+/// `NotFound` where there is no such process, `Kernel` where the kernel refuses to tell.
 pub fn start_time(pid: u32) -> Result<u64> {
     let gone = || Error::not_found(format!("pid {pid}: no such process"));
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|_| gone())?;
+    let refused = |e: std::io::Error| match e.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT | Errno::ESRCH) => gone(),
+        _ => Error::kernel(format!("cannot read /proc/{pid}/stat: {e}")),
+    };
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).map_err(refused)?;
     parse_start_time(&stat).ok_or_else(gone)
 }
 

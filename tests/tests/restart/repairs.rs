@@ -185,7 +185,6 @@ fn pins(host: &TestHost) -> PathBuf {
 fn names(host: &TestHost) -> Result<String> {
     let pid = host.ok(&["inspect", "server", "--format", "{{.State.Pid}}"])?;
     let inside = host.host.json(&format!("nsenter -t {pid} -n ip -j link show eth0"))?;
-    let inside = &inside[0]["link_index"];
     let links = host.host.json("ip -j link")?;
     let mut links = links.as_array().into_iter().flatten();
     let of = |name: &str| -> Result<String> {
@@ -193,8 +192,8 @@ fn names(host: &TestHost) -> Result<String> {
         Ok(link[0]["ifindex"].to_string())
     };
     let veth = links
-        .find(|link| &link["ifindex"] == inside)
-        .with_context(|| format!("no device {inside}"))?;
+        .find(|link| link["ifindex"] == inside[0]["link_index"])
+        .with_context(|| format!("no device: {inside}"))?;
     Ok(format!(
         "BRIDGE={} VETH={} PINS={} PID={pid} UPLINK={}; ",
         veth["master"],

@@ -16,10 +16,10 @@ fn a_file_that_makes_no_sense_is_set_aside_and_nothing_strays() -> Result<()> {
     if !is_root() {
         return Ok(());
     }
-    let damages: [fn(&Path) -> std::io::Result<()>; 3] = [
-        |path| fs::write(path, "no database"),
-        |path| fs::File::options().write(true).open(path)?.set_len(5_000),
-        |path| fs::write(path, vec![0xa5; fs::metadata(path)?.len() as usize]),
+    let damages: [Damage<'_>; 3] = [
+        &|path| Ok(fs::write(path, "no database")?),
+        &|path| Ok(fs::File::options().write(true).open(path)?.set_len(5_000)?),
+        &|path| Ok(fs::write(path, vec![0xa5; usize::try_from(fs::metadata(path)?.len())?])?),
     ];
     let host = host()?;
     for (round, damage) in damages.into_iter().enumerate() {
@@ -61,6 +61,9 @@ fn nothing_of_the_last_boot_is_taken_for_alive() -> Result<()> {
     ensure!(status == "0 0 []", "{status}");
     Ok(())
 }
+
+/// Something that happens to a file.
+type Damage<'a> = &'a dyn Fn(&Path) -> Result<()>;
 
 fn set_aside(host: &TestHost) -> Result<Vec<String>> {
     let names = fs::read_dir(host.path("state"))?.flatten();

@@ -24,8 +24,8 @@ impl Dataplane {
     /// What can't be put back.
     pub fn mend(&mut self) -> Result<Mended> {
         let mut mended = Mended::default();
-        let own = |name: &&str| !self.links.holds(name, self.programs.number(name));
-        if programs::HOST.iter().any(own) {
+        let missing = |name: &&'static str| !self.links.holds(name, self.programs.number(name));
+        if programs::HOST.iter().any(missing) {
             mended.host_programs = self.attach_host_programs()?;
         }
         if self.has_unpinned() {
