@@ -7,7 +7,16 @@ use anyhow::Result;
 /// that the names of tests are to contain.
 pub(crate) fn run(options: &[&str]) -> Result<()> {
     build::run()?;
-    let words = ["--package", "netd-tests", "--test", "restart", "--", "--nocapture", "crash::"];
+    let words = [
+        "--package",
+        "netd-tests",
+        "--test",
+        "restart",
+        "--",
+        "--include-ignored",
+        "--nocapture",
+        "crash::",
+    ];
     let mut command = run::cargo("test");
     command.args(words).args(options);
     command.env("NETD_SWEEP_STRIDE", "1").env("NETD_SWEEP_MOST", ALL);

@@ -39,25 +39,44 @@ use rtnetlink::{
 };
 use std::{
     io,
-    os::fd::{BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     pin::pin,
+    sync::PoisonError,
 };
 use tokio::{runtime, sync::Mutex};
 
 /// A netlink socket in one network namespace. It keeps that namespace alive.
 #[derive(Debug)]
 pub struct Netlink {
-    connection: ConnectionHandle<RouteNetlinkMessage>,
+    /// Made anew after it has ended, which a refusal to send brings about.
+    connection: std::sync::Mutex<Connection>,
     namespace: Option<OwnedFd>,
     /// The kernel runs one dump per socket and refuses a second one.
     dumping: Mutex<()>,
 }
+
+type Connection = ConnectionHandle<RouteNetlinkMessage>;
 
 /// What the kernel says: an answer or its error number.
 type Reply<T> = std::result::Result<T, Errno>;
 
 /// What goes to the kernel.
 type Request = NetlinkMessage<RouteNetlinkMessage>;
+
+/// A socket in the calling thread's namespace, and who serves it.
+fn connection() -> io::Result<Connection> {
+    let (mut connection, handle, _) = rtnetlink::proto::new_connection_with_socket::<
+        _,
+        rtnetlink::sys::TokioSocket,
+    >(rtnetlink::sys::protocols::NETLINK_ROUTE)?;
+    let socket = rtnetlink::sys::AsyncSocket::socket_mut(connection.socket_mut());
+    socket.set_netlink_get_strict_chk(true)?;
+    // So that an answer can be told from a connection that has ended.
+    connection.set_forward_ack(true);
+    connection.set_forward_done(true);
+    tokio::spawn(connection);
+    Ok(handle)
+}
 
 impl Netlink {
     /// A socket in the calling thread's namespace. Must be called on a tokio runtime.
@@ -91,17 +110,30 @@ impl Netlink {
     }
 
     fn connect(namespace: Option<OwnedFd>) -> io::Result<Self> {
-        let (mut connection, handle, _) = rtnetlink::proto::new_connection_with_socket::<
-            _,
-            rtnetlink::sys::TokioSocket,
-        >(rtnetlink::sys::protocols::NETLINK_ROUTE)?;
-        let socket = rtnetlink::sys::AsyncSocket::socket_mut(connection.socket_mut());
-        socket.set_netlink_get_strict_chk(true)?;
-        // So that an answer can be told from a connection that has ended.
-        connection.set_forward_ack(true);
-        connection.set_forward_done(true);
-        tokio::spawn(connection);
-        Ok(Self { connection: handle, namespace, dumping: Mutex::new(()) })
+        let connection = std::sync::Mutex::new(connection()?);
+        Ok(Self { connection, namespace, dumping: Mutex::new(()) })
+    }
+
+    fn connection(&self) -> Connection {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another connection in the place of one that has ended, for the requests after this one.
+    fn reconnect(&self) -> Reply<()> {
+        let made = match &self.namespace {
+            None => connection(),
+            Some(namespace) => {
+                let runtime = runtime::Handle::current();
+                netns::run_in(namespace.as_fd(), move || {
+                    let _entered = runtime.enter();
+                    connection()
+                })
+                .map_err(|_| Errno::EPIPE)?
+            }
+        };
+        let made = made.map_err(|_| Errno::EPIPE)?;
+        *self.connection.lock().unwrap_or_else(PoisonError::into_inner) = made;
+        Ok(())
     }
 
     /// Sends changes in one go; the kernel makes them in order. The first refusal counts.
@@ -120,11 +152,15 @@ impl Netlink {
         }
         let requests = requests.into_iter().map(|r| flagged(r, NLM_F_REQUEST));
         let mut replies = Vec::with_capacity(expected);
-        if let Ok(answers) = self.connection.request_batch(requests, kernel()) {
+        if let Ok(answers) = self.connection().request_batch(requests, kernel()) {
             let mut answers = pin!(answers);
             while let Some(answer) = answers.next().await {
                 replies.extend(reply(answer.payload));
             }
+        }
+        if replies.len() < expected {
+            // What was asked may have been done or not; whoever asked looks again.
+            let _ = self.reconnect();
         }
         replies.resize(expected, Err(Errno::EPIPE));
         replies
@@ -144,7 +180,10 @@ impl Netlink {
 
     /// One dump; none where things changed while it ran.
     async fn dump_once(&self, request: Request) -> Reply<Option<Vec<RouteNetlinkMessage>>> {
-        let answers = self.connection.request(request, kernel()).map_err(|_| Errno::EPIPE)?;
+        let Ok(answers) = self.connection().request(request, kernel()) else {
+            self.reconnect()?;
+            return Ok(None);
+        };
         let mut answers = pin!(answers);
         let (mut items, mut consistent, mut end) = (Vec::new(), true, Err(Errno::EPIPE));
         while let Some(answer) = answers.next().await {
@@ -155,6 +194,10 @@ impl Netlink {
                 NetlinkPayload::Error(e) => end = errno(e.raw_code()),
                 _ => {}
             }
+        }
+        if end == Err(Errno::EPIPE) {
+            self.reconnect()?;
+            return Ok(None);
         }
         end.map(|()| consistent.then_some(items))
     }
@@ -193,7 +236,7 @@ fn refused(what: impl std::fmt::Display) -> impl FnOnce(Errno) -> Error {
     move |errno| {
         let why = match errno {
             Errno::EPERM | Errno::EACCES => "permission denied; run netd as root".to_owned(),
-            Errno::EPIPE => "the netlink connection has ended; restart netd".to_owned(),
+            Errno::EPIPE => "the netlink connection has ended; it is made anew".to_owned(),
             e => e.desc().to_lowercase(),
         };
         Error::kernel(format!("cannot {what}: {why}"))
