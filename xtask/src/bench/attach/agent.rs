@@ -29,10 +29,9 @@ impl Netd {
 
     /// A veth pair with address, routes and programs, and one port.
     pub(super) fn attach(&self, file: &str, number: usize) -> Result<()> {
-        let container = format!("netns:{file}");
         let path = format!("/v1/networks/{NETWORK}/connect");
-        http::post(&self.socket, &path, &json!({ "Container": container }))?;
-        let path = format!("/v1/containers/{}/publish", name(file));
+        http::post(&self.socket, &path, &json!({ "Container": name(file) }))?;
+        let path = format!("/v1/containers/{}/publish", name(file).replace('/', "%2F"));
         http::post(&self.socket, &path, &json!({ "Publish": [port(number)] }))
     }
 
@@ -42,9 +41,9 @@ impl Netd {
     }
 
     pub(super) fn attach_by_command(&self, world: &World, file: &str, number: usize) -> Result<()> {
-        let container = format!("netns:{file}");
+        let container = name(file);
         run::read(&mut world.netctl(&["network", "connect", NETWORK, &container]))?;
-        run::read(&mut world.netctl(&["publish", name(file), &port(number)])).map(drop)
+        run::read(&mut world.netctl(&["publish", &container, &port(number)])).map(drop)
     }
 
     /// A thousand endpoints and ten thousand ports: memory and starts.
@@ -56,7 +55,8 @@ impl Netd {
             self.attach(&world.file(&who), number)?;
         }
         let range = "40000-48999:10000-18999";
-        let path = format!("/v1/containers/{}/publish", name(&world.file("e0")));
+        let first = name(&world.file("e0")).replace('/', "%2F");
+        let path = format!("/v1/containers/{first}/publish");
         http::post(&self.socket, &path, &json!({ "Publish": [range] }))?;
         let full = self.memory()?;
         println!("memory of the agent: {idle:.1} MiB idle, {full:.1} MiB with all of them");
@@ -128,9 +128,9 @@ impl Netd {
     }
 }
 
-/// A container of others is called as its file.
-fn name(file: &str) -> &str {
-    file.rsplit('/').next().unwrap_or(file)
+/// What a container of others is called.
+fn name(file: &str) -> String {
+    format!("netns:{file}")
 }
 
 fn port(number: usize) -> String {
