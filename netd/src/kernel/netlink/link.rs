@@ -30,6 +30,8 @@ pub(super) struct Link {
     pub(super) owner: Option<Owner>,
     /// Administratively up.
     pub(super) up: bool,
+    /// It has a carrier as well.
+    pub(super) running: bool,
     pub(super) loopback: bool,
     /// Bytes before the network header; none where netd can't tell.
     pub(super) header: Option<u8>,
@@ -62,6 +64,7 @@ impl From<LinkMessage> for Link {
         let mut link = Self {
             index: message.header.index,
             up: flags.contains(LinkFlags::Up),
+            running: flags.contains(LinkFlags::Up | LinkFlags::Running),
             loopback: flags.contains(LinkFlags::Loopback),
             header: header(message.header.link_layer_type),
             ..Self::default()

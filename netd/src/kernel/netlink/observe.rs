@@ -201,11 +201,12 @@ fn veth(
     veth
 }
 
-/// The addresses of a device. One that leads nowhere, because its route was removed, does not count.
+/// The addresses of a device. One that leads nowhere, because its route was removed, does not count; IPv6
+/// has no routes yet where there is no carrier (addrconf_notify, net/ipv6/addrconf.c).
 fn assigned(link: &Link, addresses: &[Address], connected: &Connected) -> BTreeSet<IpNet> {
     let leads = |net: &IpNet| {
         let host = net.prefix_len() == net.max_prefix_len();
-        host || !link.up || connected.contains(&(link.index, net.trunc()))
+        host || !link.running || connected.contains(&(link.index, net.trunc()))
     };
     let own = addresses.iter().filter(|a| a.index == link.index && a.is_assigned());
     own.map(|a| a.net).filter(leads).collect()
