@@ -172,6 +172,7 @@ impl Insides {
                 veth.peer = last.peer.clone();
                 veth.mac = last.mac;
                 veth.addresses = last.addresses.clone();
+                veth.aggregate = last.aggregate;
             }
         }
         let routes = self.gateways.iter().filter(|(id, _)| unread.contains(id));
@@ -215,13 +216,15 @@ mod tests {
             ..Insides::default()
         };
         // As netlink shows them from the host, with no namespace read.
-        let outside = |veth: &Veth| Veth { netns: Netns(0), up: false, ..veth.clone() };
+        let outside =
+            |veth: &Veth| Veth { netns: Netns(0), aggregate: 0, up: false, ..veth.clone() };
         let veths = state.veths.iter().map(|(name, veth)| (name.clone(), outside(veth)));
         let mut view = LinkView { veths: veths.collect(), ..LinkView::default() };
         let unread = Netns(1001);
         insides.complete(&mut view, &BTreeSet::from([unread]));
-        let seen: Vec<_> = view.veths.values().map(|veth| (veth.netns, veth.up)).collect();
-        assert_eq!(seen, [(unread, false), (Netns(0), false)]);
+        let seen: Vec<_> =
+            view.veths.values().map(|veth| (veth.netns, veth.aggregate, veth.up)).collect();
+        assert_eq!(seen, [(unread, 65_536, false), (Netns(0), 0, false)]);
         assert_eq!(view.gateways.keys().collect::<Vec<_>>(), [&unread]);
         assert_eq!(view.lo_programs, BTreeMap::from([(unread, BTreeSet::from([7]))]));
     }
