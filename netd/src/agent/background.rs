@@ -151,8 +151,9 @@ impl Agent {
         inner.note_repairs();
         let amiss = *glance.as_ref().unwrap_or(&false);
         inner.problems.note_unmended(glance.err());
-        if amiss {
-            inner.settle().await;
+        match amiss {
+            true => inner.settle().await,
+            false => inner.show(),
         }
     }
 

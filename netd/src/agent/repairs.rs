@@ -28,7 +28,7 @@ impl Seen {
         match &self.host {
             Some(host) if !rest.0.is_empty() => {
                 let mut due = plan(&desired(before, host, uplinks), actual).0;
-                due.retain(|step| rest.0.contains(step));
+                due.retain(|step| rest.0.contains(step) && !is_about_the_gone(step));
                 due
             }
             _ => Vec::new(),
@@ -44,6 +44,16 @@ impl Seen {
     /// Remembers how the host is.
     pub(super) fn keep(&mut self, host: Host) {
         self.host = Some(host);
+    }
+}
+
+/// It forgets a device that is not there any more: that follows, and puts nothing back.
+fn is_about_the_gone(step: &Step) -> bool {
+    match step {
+        Step::DetachUplink(name) | Step::DeleteDevice(name) | Step::DeleteExpress(name) => {
+            name.as_str().starts_with('#')
+        }
+        _ => false,
     }
 }
 
