@@ -4,6 +4,7 @@
 use super::{
     Agent, Inner,
     lifecycle::{ended as note_end, is_running},
+    start::lives,
 };
 use crate::error::Result;
 use crate::kernel::{
@@ -49,6 +50,7 @@ pub(super) struct Events {
 pub(super) async fn run(agent: Arc<Agent>, mut events: Events) {
     tokio::spawn(sweep_ever(agent.clone()));
     tokio::spawn(glance_ever(agent.clone()));
+    tokio::spawn(look_for_paths_ever(agent.clone()));
     let mut timer = interval(PERIOD);
     let (mut gather, mut due, mut due_inside) = (GATHER, None, None);
     loop {
@@ -96,6 +98,16 @@ async fn glance_ever(agent: Arc<Agent>) {
         timer.tick().await;
         let agent = agent.clone();
         apart(async move { agent.glance().await }).await;
+    }
+}
+
+/// Looks after containers that a file stands for.
+async fn look_for_paths_ever(agent: Arc<Agent>) {
+    let mut timer = interval(GLANCE);
+    loop {
+        timer.tick().await;
+        let agent = agent.clone();
+        apart(async move { agent.look_for_paths().await }).await;
     }
 }
 
@@ -158,28 +170,48 @@ impl Agent {
     }
 
     async fn look_again(&self) {
-        let spec = self.readers.latest.get().spec.clone();
-        let look = move || Ok(lost_paths(&spec));
-        let mut gone =
-            self.readers.looks.apart("the containers' namespaces", look).await.unwrap_or_else(
-                |e| {
-                    tracing::warn!("{e}");
-                    Vec::new()
-                },
-            );
         let mut inner = self.inner.lock().await;
         if *self.over.borrow() {
             return;
         }
+        inner.settle().await;
+        inner.announce().await;
+    }
+
+    /// Notes the end of containers whose namespace files are gone. No event tells of them, and one
+    /// on a file system that does not answer holds up nothing but this.
+    async fn look_for_paths(&self) {
+        let spec = self.readers.latest.get().spec.clone();
+        let all = Arc::clone(&spec);
+        let look = move || Ok(by_path(&all).filter(|c| !lives(c)).map(|c| c.id.clone()).collect());
+        let mut gone: Vec<Id> =
+            match self.readers.looks.apart("a container's namespace", look).await {
+                Ok(gone) => gone,
+                Err(_) => self.look_one_by_one(&spec).await,
+            };
+        let mut inner = self.inner.lock().await;
         gone.retain(|id| inner.spec.containers.get(id).is_some_and(is_running));
-        if gone.is_empty() {
-            inner.settle().await;
-            return inner.announce().await;
+        if gone.is_empty() || *self.over.borrow() {
+            return;
         }
         let all = |spec: &mut Spec| gone.iter().try_for_each(|id| note_end(spec, id, UNSEEN));
         if let Err(error) = inner.record(all).await {
             tracing::error!("{error}");
         }
+    }
+
+    /// As one look at all of them, which takes less, where one of them does not answer.
+    async fn look_one_by_one(&self, spec: &Spec) -> Vec<Id> {
+        let mut gone = Vec::new();
+        for container in by_path(spec) {
+            let (name, own) = (&container.name, container.clone());
+            match self.readers.looks.apart(name, move || Ok(lives(&own))).await {
+                Ok(true) => {}
+                Ok(false) => gone.push(container.id.clone()),
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+        gone
     }
 
     /// The first process of a container has ended and nobody told how.
@@ -234,17 +266,17 @@ async fn ended(process: Result<Process>) -> Result<()> {
     process?.ended().await
 }
 
-/// Containers whose namespace file is gone or is another namespace's by now.
-fn lost_paths(spec: &Spec) -> Vec<Id> {
-    let lost = |c: &&Container| matches!(c.source, Source::Path(_)) && !super::start::lives(c);
-    spec.containers.values().filter(lost).map(|c| c.id.clone()).collect()
+/// Running containers that a file stands for.
+fn by_path(spec: &Spec) -> impl Iterator<Item = &Container> {
+    let containers = spec.containers.values();
+    containers.filter(|c| matches!(c.source, Source::Path(_)) && is_running(c))
 }
 
 /// The exit code where nobody saw the end.
 pub(super) const UNSEEN: i32 = -1;
 /// How often everything is looked at without a cause.
 const PERIOD: Duration = Duration::from_secs(30);
-/// How often pins, hooks and switches are looked at.
+/// How often pins, hooks and switches are looked at, and files of namespaces.
 const GLANCE: Duration = Duration::from_secs(2);
 /// How long to wait for more of what happens in containers.
 const GATHER_INSIDE: Duration = Duration::from_secs(1);

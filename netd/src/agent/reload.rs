@@ -64,11 +64,12 @@ impl Agent {
     /// Makes everything as the files of the directory say, each file wholly or not at all. What is
     /// wrong is logged, and shown as a problem until the next reload.
     pub async fn reload(&self) {
+        let found = files::in_directory(&self.spec_dir);
         let mut inner = self.inner.lock().await;
         if *self.over.borrow() {
             return;
         }
-        let problems = match files::in_directory(&self.spec_dir) {
+        let problems = match found {
             Ok(Some(found)) => inner.reload(found).await,
             // Away for a moment, perhaps: nothing goes for that.
             Ok(None) => away(&self.spec_dir, &inner.spec.declared.origins()).into_iter().collect(),

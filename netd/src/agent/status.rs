@@ -78,16 +78,19 @@ impl Agent {
             Some(device) => owners.get(device).map_or(device.as_str(), |name| name).to_owned(),
             None => "-".to_owned(),
         };
-        let drops = self.readers.counters.drops()?;
-        Ok(drops
-            .into_iter()
-            .map(|drop| Drop {
-                reason: drop.reason,
-                name: drop.name.into(),
-                source: source(drop.index),
-                packets: drop.packets,
-            })
-            .collect())
+        // A container has several devices, and those that are gone have no name.
+        let mut packets: BTreeMap<_, u64> = BTreeMap::new();
+        for drop in self.readers.counters.drops()? {
+            *packets.entry((drop.reason, drop.name, source(drop.index))).or_default() +=
+                drop.packets;
+        }
+        let drop = |((reason, name, source), packets): ((_, &str, _), _)| Drop {
+            reason,
+            name: name.into(),
+            source,
+            packets,
+        };
+        Ok(packets.into_iter().map(drop).collect())
     }
 
     /// Takes netd off the host: programs, devices, pins and what was remembered. Containers go

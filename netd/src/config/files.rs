@@ -1,9 +1,12 @@
 //! Files that declare what should exist.
 
 use crate::error::{Error, Result};
+use nix::fcntl::OFlag;
 use std::{
+    fmt::Display,
     fs,
     io::{self, Read},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -35,7 +38,7 @@ pub fn in_directory(directory: &Path) -> Result<Option<Vec<SpecFile>>> {
         let is_yaml = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if is_yaml && !hidden {
-            files.push(SpecFile { path: path.display().to_string(), text: read(&path) });
+            files.push(SpecFile { path: path.display().to_string(), text: regular(&path) });
         }
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -47,13 +50,29 @@ pub fn in_directory(directory: &Path) -> Result<Option<Vec<SpecFile>>> {
 /// # Errors
 /// It can't be read, is larger than [`MOST_BYTES`], or no UTF-8.
 pub fn read(path: &Path) -> Result<String> {
-    let what = path.display();
-    let invalid = |why: String| Error::invalid(format!("cannot read {what}: {why}"));
-    let file: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(fs::File::open(path).map_err(|e| invalid(e.to_string()))?)
-    };
+    if path == Path::new("-") {
+        return text(path, io::stdin());
+    }
+    text(path, fs::File::open(path).map_err(|e| unread(path, &e))?)
+}
+
+/// As [`read`], of a file that can make nobody wait: no pipe, and no device.
+fn regular(path: &Path) -> Result<String> {
+    let mut open = fs::File::options();
+    let file = open.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path);
+    let file = file.map_err(|e| unread(path, &e))?;
+    match file.metadata().map_err(|e| unread(path, &e))?.is_file() {
+        true => text(path, file),
+        false => Err(unread(path, &"it is no regular file")),
+    }
+}
+
+fn unread(path: &Path, why: &dyn Display) -> Error {
+    Error::invalid(format!("cannot read {}: {why}", path.display()))
+}
+
+fn text(path: &Path, file: impl Read) -> Result<String> {
+    let invalid = |why: String| unread(path, &why);
     let mut bytes = Vec::new();
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| invalid(e.to_string()))?;
     if bytes.len() as u64 > MOST_BYTES {
@@ -78,9 +97,13 @@ mod tests {
         put("netd.toml", b"no");
         put(".a.yaml.swp.yaml", b"no");
         put("c.yaml", &[0xff]);
+        let pipe = directory.path().join("d.yaml");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let found = in_directory(directory.path()).unwrap().unwrap();
         let texts: Vec<Option<&str>> = found.iter().map(|file| file.text.as_deref().ok()).collect();
-        assert_eq!(texts, [Some("a"), Some("b"), None]);
+        assert_eq!(texts, [Some("a"), Some("b"), None, None]);
+        let error = found[3].text.as_ref().unwrap_err();
+        assert!(error.message.ends_with("d.yaml: it is no regular file"), "{error}");
         assert_eq!(in_directory(&directory.path().join("none")).unwrap(), None);
     }
 

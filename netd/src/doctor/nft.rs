@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A chain that the kernel calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,8 +77,8 @@ impl Table {
                 hook: word(chain, "hook"),
                 kind: word(chain, "type"),
                 drops_rest,
-                filters: drops_rest || self.reaches(name, &DROPPING, DEPTH),
-                translates: self.reaches(name, &TRANSLATING, DEPTH),
+                filters: drops_rest || self.reaches(name, &DROPPING, &mut BTreeSet::new()),
+                translates: self.reaches(name, &TRANSLATING, &mut BTreeSet::new()),
                 owner: self.owner(table),
             }
         };
@@ -86,14 +86,16 @@ impl Table {
     }
 
     /// A rule of the chain, or of one that it leads to, has one of these statements.
-    fn reaches(&self, chain: &str, statements: &[&str], depth: usize) -> bool {
-        let Some(rules) = self.rules.get(chain).filter(|_| depth > 0) else { return false };
+    fn reaches(&self, chain: &str, statements: &[&str], visited: &mut BTreeSet<String>) -> bool {
+        let Some(rules) = self.rules.get(chain).filter(|_| visited.insert(chain.to_owned())) else {
+            return false;
+        };
         rules.iter().any(|rule| {
             let text = rule.to_string();
             let leads = ["jump", "goto"].iter().filter_map(|verb| rule[verb]["target"].as_str());
             statements.iter().any(|name| rule.get(name).is_some())
                 || is_xtables(&text, statements)
-                || leads.into_iter().any(|next| self.reaches(next, statements, depth - 1))
+                || leads.into_iter().any(|next| self.reaches(next, statements, visited))
                 || in_map(&text, statements)
         })
     }
@@ -128,8 +130,6 @@ fn word(object: &Value, key: &str) -> String {
 
 const DROPPING: [&str; 2] = ["drop", "reject"];
 const TRANSLATING: [&str; 4] = ["dnat", "snat", "masquerade", "redirect"];
-/// The kernel allows no longer way from chain to chain.
-const DEPTH: usize = 16;
 
 #[cfg(test)]
 mod tests {
