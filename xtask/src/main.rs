@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         ["bench", "packet", options @ ..] => bench::packet(options),
         ["bench", "xdp", options @ ..] => bench::xdp(options),
         ["bench", "quick"] => bench::quick(),
+        ["bench", "full", options @ ..] => bench::full::run(options),
         ["bench", "ports", options @ ..] => bench::ports::run(options),
         ["bench", "dns", options @ ..] => bench::dns::run(options),
         ["bench", "attach", options @ ..] => bench::attach::run(options),
@@ -44,12 +45,13 @@ fn main() -> ExitCode {
         [stage::PLAY, "demo", name] => demo::play(name),
         [stage::PLAY, "dist", name, tree, package] => dist::play(name, tree, package),
         [stage::PLAY, "bench", name] => bench::play(name),
+        [stage::PLAY, stage::FULL, name, options @ ..] => bench::full::play(name, options),
         [stage::PLAY, stage::PORTS, name, options @ ..] => bench::ports::play(name, options),
         [stage::PLAY, stage::DNS, name, options @ ..] => bench::dns::play(name, options),
         [stage::PLAY, stage::ATTACH, name, options @ ..] => bench::attach::play(name, options),
         [bench::ECHO, "server", address] => bench::echo::serve(address),
         [bench::ECHO, "client", address, seconds] => bench::echo::ask(address, seconds),
-        [bench::ports::LOAD, words @ ..] => bench::ports::load(words),
+        [bench::LOAD, words @ ..] => bench::ports::load(words),
         [bench::dns::TOOL, words @ ..] => bench::dns::tool(words),
         _ => {
             eprint!("{USAGE}");
@@ -79,6 +81,9 @@ usage: cargo xtask VERB
   bench xdp [ROUNDS]
                  packets from outside by XDP, by TCX and by iptables
   bench quick    throughput and latency between two containers, next to a veth pair and a bridge
+  bench full [--rounds N] [--quick] [--peers A,B] [--out DIR]
+                 container to container next to a raw veth pair, loopback, Linux bridges, Docker's rules
+                 and a running Docker engine: table, Markdown, JSON and plots in target/bench/full
   bench ports [--rounds N] [--quick] [--processors two|awake|one]
                  published ports next to iptables, nftables and docker-proxy, where they are installed
   bench attach [--rounds N]

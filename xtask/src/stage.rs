@@ -1,7 +1,7 @@
 //! A stage for plays in network namespaces: the supervisor starts the play as a process of its own and
 //! clears the stage after it, however it ended: done, failed, killed, or interrupted by a person.
 
-use crate::{dist::machine, run};
+use crate::{bench, dist::machine, run};
 use anyhow::{Context, Result, bail, ensure};
 use nix::{
     sys::{
@@ -24,6 +24,8 @@ pub(crate) const PLAY: &str = "play";
 
 /// The play of `bench ports`, which is longer than any other.
 pub(crate) const PORTS: &str = "ports";
+/// The play of `bench full`, which is as long as it is asked to be.
+pub(crate) const FULL: &str = "full";
 /// The play of `bench attach`.
 pub(crate) const ATTACH: &str = "attach";
 /// The play of `bench dns`.
@@ -73,7 +75,7 @@ fn watch(play: &str, name: &str, options: &[&str]) -> Result<u8> {
     // Only now: a child inherits what is blocked.
     let signals = SigSet::from_iter(SIGNALS);
     signals.thread_block().context("cannot block signals")?;
-    let longest = if play == PORTS { LONGEST_PORTS } else { LONGEST_PLAY };
+    let longest = if [PORTS, FULL].contains(&play) { LONGEST_BENCH } else { LONGEST_PLAY };
     alarm::set(longest);
     loop {
         if let Some(code) = exit_code(&mut child)? {
@@ -102,6 +104,7 @@ fn clear(name: &str) {
         let _ = run::read(Command::new("ip").args(["netns", "delete", &namespace]));
     }
     machine::forget(name);
+    bench::full::forget(name);
     for place in [Path::new("/sys/fs/bpf"), &env::temp_dir()] {
         for folder in belonging(place, name) {
             let _ = fs::remove_dir_all(place.join(folder));
@@ -149,7 +152,7 @@ fn names_in(folder: &Path, prefix: &str) -> Vec<String> {
 
 /// Seconds.
 const LONGEST_PLAY: u32 = 300;
-const LONGEST_PORTS: u32 = 3600;
+const LONGEST_BENCH: u32 = 3600;
 
 const SIGNALS: [Signal; 6] = [
     Signal::SIGALRM,

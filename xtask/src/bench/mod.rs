@@ -4,13 +4,25 @@
 pub(crate) mod attach;
 pub(crate) mod dns;
 pub(crate) mod echo;
+pub(crate) mod full;
+mod latency;
+mod load;
+mod machine;
+mod noise;
+mod plot;
 pub(crate) mod ports;
 mod quick;
 mod stats;
+mod table;
 mod tracks;
+mod turns;
+mod way;
 
 use crate::{build, run, setup, stage, world::World};
 use anyhow::Result;
+
+/// Hidden verb: both ends of the load, and the userspace proxy.
+pub(crate) const LOAD: &str = "bench-load";
 
 /// Hidden verb: the request and response tool.
 pub(crate) const ECHO: &str = "bench-echo";

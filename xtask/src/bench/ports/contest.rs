@@ -1,23 +1,17 @@
-//! netd against its rivals at one workload, in turns: netd, each rival, netd, each rival, ..., netd. A
-//! rival's ratio in a round is to the mean of the samples of netd before and after it; how these differ
-//! says how much of a difference is the machine's.
+//! netd against its rivals at one workload, in turns.
 
-use super::{
-    noise::{Meter, Noise},
-    site::Way,
-};
 use crate::{
     bench::{
+        noise::{Meter, Noise},
         quick::datagrams,
-        stats::{median, quantile},
+        stats::Spread,
+        turns::{Turns, again, around},
+        way::Way,
     },
     run,
 };
 use anyhow::{Context, Result, bail};
-use std::{
-    io::{IsTerminal, Write},
-    process::Command,
-};
+use std::process::Command;
 
 /// What is done over and over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,14 +111,6 @@ pub(super) struct Row {
     pub(super) target: Option<f64>,
 }
 
-/// A ratio: the median of the rounds, and what eight rounds of ten lie between.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
-}
-
 impl Contest {
     /// Lets every way's clients run there.
     pub(super) fn clients_on(&mut self, processor: &'static str) {
@@ -145,24 +131,14 @@ impl Contest {
             sample(way, seconds / 4.0)?;
         }
         let meter = Meter::start()?;
-        let mut netd = vec![sample(&self.netd, seconds)?];
-        let mut rivals = vec![Vec::new(); self.rivals.len()];
-        for round in 1..=rounds {
-            progress(round, rounds);
-            for ((way, _), samples) in self.rivals.iter().zip(&mut rivals) {
-                samples.push(sample(way, seconds)?);
-            }
-            netd.push(sample(&self.netd, seconds)?);
-        }
-        Ok(self.outcome(netd, rivals, meter.stop()?))
+        let ways = [vec![&self.netd], self.rivals.iter().map(|(way, _)| way).collect()].concat();
+        let turns = Turns::go(self.rivals.len(), rounds, |who| sample(ways[who], seconds))?;
+        Ok(self.outcome(turns, meter.stop()?))
     }
 
-    /// Each of `rivals` has a sample a round, `netd` one more.
-    fn outcome(&self, netd: Vec<f64>, rivals: Vec<Vec<f64>>, noise: Noise) -> Outcome {
-        let pairs = netd.windows(2);
-        let again: Vec<f64> = pairs.clone().map(|pair| pair[1] / pair[0]).collect();
-        let means: Vec<f64> = pairs.map(|pair| f64::midpoint(pair[0], pair[1])).collect();
-        let rows = self.rivals.iter().zip(rivals).map(|((way, target), samples)| {
+    fn outcome(&self, turns: Turns<f64>, noise: Noise) -> Outcome {
+        let means = around(&turns.first);
+        let rows = self.rivals.iter().zip(turns.others).map(|((way, target), samples)| {
             let ratios: Vec<f64> =
                 means.iter().zip(&samples).map(|(ours, its)| ours / its).collect();
             let ratio = Spread::of(&ratios);
@@ -172,8 +148,8 @@ impl Contest {
             rows: rows.collect(),
             title: self.title.clone(),
             workload: self.workload,
-            again: Spread::of(&again),
-            netd,
+            again: Spread::of(&again(&turns.first)),
+            netd: turns.first,
             noise,
         }
     }
@@ -183,27 +159,6 @@ impl Row {
     /// The target is reached, where there is one.
     pub(super) fn met(&self) -> Option<bool> {
         self.target.map(|target| self.ratio.median >= target)
-    }
-}
-
-impl Spread {
-    /// Of the numbers of the rounds.
-    pub(super) fn of(numbers: &[f64]) -> Self {
-        Self { median: median(numbers), low: quantile(numbers, 0.1), high: quantile(numbers, 0.9) }
-    }
-
-    /// As a ratio: neither side can be called the faster one.
-    pub(super) fn no_difference(self) -> bool {
-        self.low <= 1.0 && self.high >= 1.0
-    }
-}
-
-/// Where somebody looks on.
-fn progress(round: usize, rounds: usize) {
-    let mut out = std::io::stdout();
-    if out.is_terminal() {
-        let end = if round == rounds { "\r" } else { "" };
-        let _ = write!(out, "\r    round {round} of {rounds}{end}").and_then(|()| out.flush());
     }
 }
 
@@ -229,7 +184,8 @@ mod tests {
             netd: way("netd"),
             rivals: vec![(way("rival"), Some(target))],
         };
-        contest.outcome(netd.to_vec(), vec![rival.to_vec()], Noise::default())
+        let turns = Turns { first: netd.to_vec(), others: vec![rival.to_vec()] };
+        contest.outcome(turns, Noise::default())
     }
 
     #[test]
@@ -245,11 +201,5 @@ mod tests {
     #[test]
     fn a_target_is_held_against_the_median() {
         assert_eq!(outcome(&[100.0, 100.0], &[100.0], 1.01).rows[0].met(), Some(false));
-    }
-
-    #[test]
-    fn a_difference_inside_the_spread_is_none() {
-        assert!(Spread::of(&[0.9, 1.0, 1.2]).no_difference());
-        assert!(!Spread::of(&[1.1, 1.2, 1.3]).no_difference());
     }
 }

@@ -3,25 +3,23 @@
 
 mod contest;
 mod field;
-mod load;
 mod netd;
-mod noise;
 mod placement;
 mod publishing;
 mod relay;
 mod report;
-mod rivals;
+pub(in crate::bench) mod rivals;
 mod site;
 
-use crate::{build, run, stage};
+use crate::{
+    bench::{LOAD, load},
+    build, run, stage,
+};
 use anyhow::{Context, Result, bail, ensure};
 use field::Field;
 use placement::Placement;
 use report::Report;
 use std::fs;
-
-/// Hidden verb: both ends of the load, and the userspace proxy.
-pub(crate) const LOAD: &str = "bench-load";
 
 /// How much is measured.
 struct Options {

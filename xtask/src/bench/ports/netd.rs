@@ -1,7 +1,8 @@
 //! netd as it is used: an agent on the host, a container by `netctl run -p`.
 
-use super::site::{CONTAINER_PORT, HOST_PORT, Peer, Site, tune};
+use super::site::{CONTAINER_PORT, HOST_PORT, Peer, Site};
 use crate::{
+    bench::way::tune,
     run,
     world::{ADDRESS, World},
 };

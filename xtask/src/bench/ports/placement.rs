@@ -1,9 +1,12 @@
 //! Which processor does what. Where a processor sleeps as soon as it is idle, and to wake it costs more
 //! than all that is compared, the ratios say little; two of the three placements avoid that.
 
-use super::{contest::Workload, rivals::Rival, site::start};
+use super::{contest::Workload, rivals::Rival};
 use crate::{
-    bench::tracks::{FIRST, second_processor},
+    bench::{
+        tracks::{FIRST, second_processor},
+        way::start,
+    },
     run,
 };
 use anyhow::{Result, bail};

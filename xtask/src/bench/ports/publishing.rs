@@ -1,7 +1,7 @@
 //! What publishing 10,000 ports costs: time, processes and sockets.
 
-use super::{contest::Spread, netd::NETWORK, site::Site};
-use crate::{run, world::World};
+use super::{netd::NETWORK, site::Site};
+use crate::{bench::stats::Spread, run, world::World};
 use anyhow::{Context, Result};
 use std::{
     fs,

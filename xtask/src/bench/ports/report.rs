@@ -2,14 +2,20 @@
 
 use super::{
     Options,
-    contest::{Outcome, Row, Spread},
-    noise::Noise,
+    contest::{Outcome, Row},
     publishing::Cost,
 };
-use crate::{bench::stats::median, run};
+use crate::{
+    bench::{
+        machine,
+        stats::median,
+        table::{Table, met},
+    },
+    run,
+};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::{fmt::Write, fs, thread};
+use std::{fmt::Write, fs};
 
 /// Below the workspace: for machines, and for people.
 pub(super) const FILES: [&str; 2] = ["target/bench/ports.json", "target/bench/ports.md"];
@@ -23,29 +29,12 @@ pub(super) struct Report {
     failed: Vec<String>,
 }
 
-/// A part of the report.
-pub(super) struct Table {
-    title: String,
-    head: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
-    /// A line below it.
-    note: String,
-    /// The rows whose target is not reached.
-    open: Vec<String>,
-    json: Value,
-}
-
 impl Report {
     pub(super) fn new(options: &Options) -> Self {
-        let first = |file: &str, word: &str| {
-            let text = fs::read_to_string(file).unwrap_or_default();
-            let line = text.lines().find(|line| line.starts_with(word)).unwrap_or_default();
-            line.split_once(": ").map_or(line, |(_, value)| value).trim().to_owned()
-        };
         let machine = json!({
-            "kernel": first("/proc/sys/kernel/osrelease", ""),
-            "processor": first("/proc/cpuinfo", "model name"),
-            "processors": thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            "kernel": machine::kernel(),
+            "processor": machine::processor(),
+            "processors": machine::processors(),
             "rounds": options.rounds,
             "seconds": options.seconds,
             "placement": options.placement.word(),
@@ -113,41 +102,6 @@ impl Report {
     }
 }
 
-impl Table {
-    /// For a terminal.
-    fn text(&self) -> String {
-        let widths: Vec<usize> = (0..self.head.len())
-            .map(|column| {
-                let cells = self.rows.iter().map(|row| row[column].chars().count());
-                cells.chain([self.head[column].len()]).max().unwrap_or(0)
-            })
-            .collect();
-        let line = |cells: &mut dyn Iterator<Item = &str>| {
-            let cells =
-                cells.zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-                    0 => format!("  {cell:width$}"),
-                    _ => format!("  {cell:>width$}"),
-                });
-            cells.collect::<String>() + "\n"
-        };
-        let mut text = format!("\n{}\n", self.title);
-        text += &line(&mut self.head.iter().copied());
-        for row in &self.rows {
-            text += &line(&mut row.iter().map(String::as_str));
-        }
-        text + &format!("  {}\n", self.note)
-    }
-
-    fn markdown(&self) -> String {
-        let line = |cells: String| format!("| {cells} |\n");
-        let mut text = format!("### {}\n\n", self.title);
-        text += &line(self.head.join(" | "));
-        text += &format!("|---{}|\n", "|---:".repeat(self.head.len() - 1));
-        text.extend(self.rows.iter().map(|row| line(row.join(" | "))));
-        text + &format!("\n{}\n", self.note)
-    }
-}
-
 /// The table of a comparison.
 pub(super) fn outcome(outcome: &Outcome) -> Table {
     let scale = outcome.workload.scale();
@@ -160,7 +114,7 @@ pub(super) fn outcome(outcome: &Outcome) -> Table {
             format!("{netd:.2}"),
             format!("{rival:.2}"),
             format!("{:.2}", row.ratio.median),
-            range(row.ratio),
+            row.ratio.range(),
             row.target.map_or_else(|| "-".into(), |target| format!("{target:.2}")),
             [met(row.met()), difference].join(" ").trim().to_owned(),
         ]
@@ -170,7 +124,7 @@ pub(super) fn outcome(outcome: &Outcome) -> Table {
         title: format!("{} ({})", outcome.title, outcome.workload.unit()),
         head: vec!["rival", "netd", "rival's", "netd/rival", "10-90 %", "target", ""],
         rows: rows.collect(),
-        note: noise(outcome.again, outcome.noise),
+        note: outcome.noise.told(outcome.again),
         open: open.map(|row| told(&outcome.title, row)).collect(),
         json: json!({
             "title": outcome.title,
@@ -178,7 +132,7 @@ pub(super) fn outcome(outcome: &Outcome) -> Table {
             "per_unit": scale,
             "netd": outcome.netd,
             "noise": {
-                "netd_again": spread(outcome.again),
+                "netd_again": outcome.again.json(),
                 "foreign": outcome.noise.foreign,
                 "steal": outcome.noise.steal,
             },
@@ -193,7 +147,7 @@ pub(super) fn costs(costs: &[Cost]) -> Table {
         vec![
             cost.what.clone(),
             format!("{:.1} {}", cost.spread.median, cost.unit),
-            range(cost.spread),
+            cost.spread.range(),
             cost.target
                 .map_or_else(|| "-".into(), |target| format!("below {target} {}", cost.unit)),
             met(cost.met()).to_owned(),
@@ -202,7 +156,7 @@ pub(super) fn costs(costs: &[Cost]) -> Table {
     let open = costs.iter().filter(|cost| cost.met() == Some(false));
     let json = costs.iter().map(|cost| {
         json!({
-            "what": cost.what, "unit": cost.unit, "cost": spread(cost.spread),
+            "what": cost.what, "unit": cost.unit, "cost": cost.spread.json(),
             "target": cost.target, "met": cost.met(),
         })
     });
@@ -218,7 +172,7 @@ pub(super) fn costs(costs: &[Cost]) -> Table {
 
 fn row(row: &Row) -> Value {
     json!({
-        "rival": row.rival, "samples": row.samples, "ratio": spread(row.ratio),
+        "rival": row.rival, "samples": row.samples, "ratio": row.ratio.json(),
         "target": row.target, "met": row.met(), "no_difference": row.ratio.no_difference(),
     })
 }
@@ -228,34 +182,6 @@ fn told(title: &str, row: &Row) -> String {
     format!("{title}, against {}: {:.2} of {target:.2}", row.rival, row.ratio.median)
 }
 
-fn noise(again: Spread, noise: Noise) -> String {
-    let loud = noise.foreign > 0.1 || noise.steal > 0.02;
-    format!(
-        "noise: netd against itself {:.2} ({}), other processes {:.0} % of the processors, stolen {:.0} %{}",
-        again.median,
-        range(again),
-        noise.foreign * 100.0,
-        noise.steal * 100.0,
-        if loud { ": too loud to judge by" } else { "" },
-    )
-}
-
-fn met(met: Option<bool>) -> &'static str {
-    match met {
-        Some(true) => "met",
-        Some(false) => "not met",
-        None => "",
-    }
-}
-
-fn range(spread: Spread) -> String {
-    format!("{:.2}-{:.2}", spread.low, spread.high)
-}
-
-fn spread(spread: Spread) -> Value {
-    json!({"median": spread.median, "low": spread.low, "high": spread.high})
-}
-
 fn plain(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
@@ -263,7 +189,7 @@ fn plain(value: &Value) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::ports::contest::Workload;
+    use crate::bench::{noise::Noise, ports::contest::Workload, stats::Spread};
 
     fn sample(target: f64) -> Outcome {
         Outcome {

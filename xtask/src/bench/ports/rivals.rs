@@ -1,11 +1,12 @@
 //! What netd is compared with, each at its best: Docker's rules for iptables, a map of nftables, and
 //! proxies that copy.
 
-use super::{
-    LOAD,
-    site::{BRIDGE, CONTAINER, CONTAINER_PORT, HOST_PORT, Peer, Site, start},
+use super::site::{BRIDGE, CONTAINER, CONTAINER_PORT, HOST_PORT, Peer, Site};
+use crate::{
+    bench::{LOAD, tracks::this_program, way::start},
+    run,
+    world::World,
 };
-use crate::{bench::tracks::this_program, run, world::World};
 use anyhow::{Context, Result};
 use std::{
     fmt::Write,
@@ -146,7 +147,7 @@ fn docker_proxy() -> Option<&'static str> {
 
 /// What Docker writes for a container on its default bridge that publishes `count` ports, as
 /// iptables-save would print it: ours, by TCP and UDP, comes last.
-fn docker_rules(count: u16) -> String {
+pub(in crate::bench) fn docker_rules(count: u16) -> String {
     let mut nat = NAT_HEAD.to_owned();
     let mut filter = FILTER_HEAD.to_owned();
     let others = others(count).map(|port| ("tcp", port, port));
@@ -185,7 +186,8 @@ fn thousands(count: u16) -> String {
     }
 }
 
-const IPTABLES: &str = "iptables-nft-restore";
+/// What enters them.
+pub(in crate::bench) const IPTABLES: &str = "iptables-nft-restore";
 
 const NAT_HEAD: &str = "\
 *nat

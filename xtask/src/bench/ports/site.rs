@@ -1,14 +1,15 @@
 //! Where a rival lives: a client's network namespace, a host's and a server's, with a wire between
 //! client and host; and the ways by which its server is reached.
 
-use super::LOAD;
 use crate::{
-    bench::tracks::{FIRST, pinned, second_processor, this_program},
-    run,
+    bench::{
+        LOAD,
+        tracks::{FIRST, pinned, second_processor, this_program},
+        way::{Way, set, start, tune},
+    },
     world::{World, until},
 };
-use anyhow::{Context, Result, bail, ensure};
-use std::process::{Child, Command, Stdio};
+use anyhow::{Context, Result};
 
 /// A client's and a host's namespace, and room for what the rival puts on the host.
 pub(super) struct Site {
@@ -26,21 +27,6 @@ pub(super) struct Peer {
     server: String,
     /// The container's own address.
     container: String,
-}
-
-/// A way from clients to a server.
-#[derive(Clone)]
-pub(super) struct Way {
-    /// What the tables call it.
-    pub(super) name: String,
-    /// The clients' network namespace, a file.
-    pub(super) client: String,
-    /// The server's network namespace, a file.
-    pub(super) server: String,
-    /// What the clients dial, `address:port`.
-    pub(super) address: String,
-    /// Where the clients run.
-    pub(super) processor: &'static str,
 }
 
 impl Site {
@@ -127,51 +113,6 @@ impl Peer {
         }
     }
 }
-
-impl Way {
-    /// What [`load::ask`](super::load::ask) counts for so many seconds: per second, and the seconds.
-    pub(super) fn ask(&self, workload: &str, seconds: f64) -> Result<(f64, f64)> {
-        let words = [LOAD, "ask", workload, &self.address, &seconds.to_string()];
-        let mut client = pinned(&self.client, self.processor, &this_program()?);
-        let report = run::read(client.args(words))?;
-        let report: serde_json::Value =
-            serde_json::from_str(&report).context("the load's report")?;
-        match (report["per_second"].as_f64(), report["seconds"].as_f64()) {
-            (Some(rate), Some(seconds)) => Ok((rate, seconds)),
-            _ => bail!("the load's report has no figures: {report}"),
-        }
-    }
-}
-
-/// Starts a program in the background, without a voice; the stage ends it.
-pub(super) fn start(command: &mut Command) -> Result<Child> {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().context("cannot start a program of the bench")
-}
-
-/// The same for every namespace of every rival: short connections by the ten thousands need all
-/// ports and their early reuse, and frames on a bridge are not netfilter's.
-pub(super) fn tune(file: &str) -> Result<()> {
-    set(file, &SETTINGS)
-}
-
-/// Writes `path=value` below /proc/sys in the network namespace `file`.
-fn set(file: &str, settings: &[&str]) -> Result<()> {
-    let script =
-        r#"for s do f="/proc/sys/${s%%=*}"; ! test -e "$f" || echo "${s#*=}" >"$f" || exit; done"#;
-    let mut command = Command::new("nsenter");
-    command.arg(format!("--net={file}")).args(["--", "sh", "-c", script, "sh"]).args(settings);
-    ensure!(run::read(&mut command)?.is_empty(), "a setting was refused");
-    Ok(())
-}
-
-const SETTINGS: [&str; 5] = [
-    "net/ipv4/ip_local_port_range=1024 65535",
-    "net/ipv4/tcp_tw_reuse=1",
-    "net/ipv4/tcp_max_tw_buckets=262144",
-    "net/ipv4/tcp_syn_retries=3",
-    "net/bridge/bridge-nf-call-iptables=0",
-];
 
 /// The client's address.
 const CLIENT: &str = "198.51.100.1";

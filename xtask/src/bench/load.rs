@@ -1,6 +1,7 @@
 //! The load: a server that answers bytes and swallows streams, and the clients that ask it. Blocking
 //! sockets of the standard library, one thread per client, so that what is measured is the way.
 
+use super::latency::Histogram;
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::{
     socket::{setsockopt, sockopt::ReceiveTimeout},
@@ -17,7 +18,7 @@ use std::{
 ///
 /// A connection's first byte says what it is: [`STREAM`] is swallowed to its end and answered with
 /// the number of bytes (big-endian, 8 bytes); anything else is answered byte by byte.
-pub(super) fn serve(address: &str) -> Result<()> {
+pub(crate) fn serve(address: &str) -> Result<()> {
     let listener = TcpListener::bind(address).with_context(|| format!("cannot bind {address}"))?;
     let datagrams = UdpSocket::bind(address).with_context(|| format!("cannot bind {address}"))?;
     // Connections inherit it: a client that vanished does not hold up the next one.
@@ -34,11 +35,12 @@ pub(super) fn serve(address: &str) -> Result<()> {
 }
 
 /// Asks for that many seconds and prints one JSON object: `per_second`, `count` (requests,
-/// connections, bits or datagrams) and `seconds`.
-pub(super) fn ask(workload: &str, address: &str, seconds: &str) -> Result<()> {
+/// connections, bits or datagrams), `seconds`, and how long the requests took.
+pub(crate) fn ask(workload: &str, address: &str, seconds: &str) -> Result<()> {
     let time = Duration::from_secs_f64(seconds.parse().context("seconds")?);
+    let mut latency = Histogram::default();
     let done = match workload {
-        "requests" => requests(address, time),
+        "requests" => requests(address, time, &mut latency),
         "connections" => connections(address, time),
         "stream" => stream(address, time),
         "datagrams" => datagrams(address, time),
@@ -49,6 +51,7 @@ pub(super) fn ask(workload: &str, address: &str, seconds: &str) -> Result<()> {
     let seconds = time.as_secs_f64();
     let report = serde_json::json!({
         "per_second": count as f64 / seconds, "count": count, "seconds": seconds,
+        "latency": latency.json(),
     });
     println!("{report}");
     Ok(())
@@ -92,11 +95,19 @@ fn answer_datagrams(socket: &UdpSocket) {
 }
 
 /// One byte there, one byte back, on one connection.
-fn requests(address: &str, time: Duration) -> Result<Done> {
+fn requests(address: &str, time: Duration, latency: &mut Histogram) -> Result<Done> {
     let mut stream = connect(address)?;
     stream.set_nodelay(true)?;
     repeat(time / 10, || exchange(&mut stream))?;
-    repeat(time, || exchange(&mut stream))
+    // One look at the clock per request, and everything else afterwards.
+    let mut ends = vec![Duration::ZERO];
+    let start = Instant::now();
+    while ends.last().is_none_or(|end| *end < time) {
+        exchange(&mut stream)?;
+        ends.push(start.elapsed());
+    }
+    ends.windows(2).for_each(|pair| latency.record(pair[1] - pair[0]));
+    Ok((ends.len() as u64 - 1, ends.last().copied().unwrap_or_default()))
 }
 
 /// A connection for one byte there and one byte back; the client closes, with a FIN.
@@ -192,10 +203,13 @@ mod tests {
     fn every_workload_is_served_by_one_server() {
         let address = server();
         let time = Duration::from_millis(20);
-        for workload in [requests, connections, stream, datagrams] {
+        for workload in [connections, stream, datagrams] {
             let (count, took) = workload(&address, time).unwrap();
             assert!(count > 0 && took >= time);
         }
+        let mut latency = Histogram::default();
+        let (count, took) = requests(&address, time, &mut latency).unwrap();
+        assert!(count > 0 && took >= time && latency.quantile(0.5) > 0.0);
     }
 
     #[test]

@@ -1,24 +1,44 @@
 //! How quiet the machine was: processor time of processes that are not the bench's, and time that a
 //! hypervisor took.
 
+use super::{machine, stats::Spread};
 use anyhow::{Context, Result};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, thread,
+    fs,
     time::Instant,
 };
 
 /// Shares of the time of all processors, 0 to 1.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Noise {
+pub(crate) struct Noise {
     /// What other processes took.
-    pub(super) foreign: f64,
+    pub(crate) foreign: f64,
     /// What the hypervisor took.
-    pub(super) steal: f64,
+    pub(crate) steal: f64,
+}
+
+impl Noise {
+    /// Nobody can judge by what was measured meanwhile.
+    pub(crate) fn loud(self) -> bool {
+        self.foreign > 0.1 || self.steal > 0.02
+    }
+
+    /// A line below a table; `again` is netd over itself, a round later.
+    pub(crate) fn told(self, again: Spread) -> String {
+        format!(
+            "noise: netd against itself {:.2} ({}), other processes {:.0} % of the processors, stolen {:.0} %{}",
+            again.median,
+            again.range(),
+            self.foreign * 100.0,
+            self.steal * 100.0,
+            if self.loud() { ": too loud to judge by" } else { "" },
+        )
+    }
 }
 
 /// Between two moments.
-pub(super) struct Meter {
+pub(crate) struct Meter {
     begun: Instant,
     before: Ticks,
 }
@@ -38,13 +58,13 @@ struct Process {
 }
 
 impl Meter {
-    pub(super) fn start() -> Result<Self> {
+    pub(crate) fn start() -> Result<Self> {
         Ok(Self { begun: Instant::now(), before: Ticks::now()? })
     }
 
-    pub(super) fn stop(self) -> Result<Noise> {
+    pub(crate) fn stop(self) -> Result<Noise> {
         let after = Ticks::now()?;
-        let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let processors = machine::processors();
         let all = self.begun.elapsed().as_secs_f64() * TICKS_PER_SECOND * processors as f64;
         // A process that nobody waited for takes its time with it.
         let share = |after: u64, before: u64| after.saturating_sub(before) as f64 / all;

@@ -1,0 +1,88 @@
+//! What a run was measured on: without it, a figure says nothing.
+
+use crate::run;
+use serde_json::{Value, json};
+use std::{fs, process::Command, thread};
+
+/// The running kernel's version.
+pub(crate) fn kernel() -> String {
+    first("/proc/sys/kernel/osrelease", "")
+}
+
+/// The first processor's model.
+pub(crate) fn processor() -> String {
+    first("/proc/cpuinfo", "model name")
+}
+
+/// How many processors this process may use.
+pub(crate) fn processors() -> usize {
+    thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Kernel, processor, distribution, memory in KiB, and the settings that matter to what is measured.
+pub(crate) fn record() -> Value {
+    let settings = SETTINGS.iter().map(|name| {
+        let text = fs::read_to_string(format!("/proc/sys/{name}")).unwrap_or_default();
+        let value = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        (name.replace('/', "."), Value::String(value))
+    });
+    json!({
+        "kernel": kernel(),
+        "processor": processor(),
+        "processors": processors(),
+        "memory_kib": first("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse::<u64>().ok(),
+        "distribution": distribution(),
+        "clock": first("/sys/devices/system/clocksource/clocksource0/current_clocksource", ""),
+        "sysctls": settings.collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+/// The first line that `program` prints, so that a report names versions; nothing where it is missing.
+pub(crate) fn version(program: &str, words: &[&str]) -> Option<String> {
+    let printed = run::read(Command::new(program).args(words)).ok()?;
+    Some(printed.lines().next()?.trim().to_owned())
+}
+
+fn distribution() -> String {
+    let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    line.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+/// What follows `word: ` on the first line of `file` that begins with it.
+fn first(file: &str, word: &str) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(word)).unwrap_or_default();
+    line.split_once(':').filter(|_| !word.is_empty()).map_or(line, |(_, value)| value).trim().into()
+}
+
+/// Below /proc/sys.
+const SETTINGS: [&str; 13] = [
+    "net/core/default_qdisc",
+    "net/core/netdev_budget",
+    "net/core/netdev_max_backlog",
+    "net/core/rmem_max",
+    "net/core/wmem_max",
+    "net/core/bpf_jit_enable",
+    "net/core/bpf_jit_harden",
+    "net/ipv4/tcp_congestion_control",
+    "net/ipv4/tcp_rmem",
+    "net/ipv4/tcp_wmem",
+    "kernel/bpf_stats_enabled",
+    "kernel/numa_balancing",
+    "kernel/unprivileged_bpf_disabled",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::record;
+
+    #[test]
+    fn the_kernel_and_its_settings_are_recorded() {
+        let record = record();
+        assert!(record["kernel"].as_str().is_some_and(|kernel| kernel.contains('.')));
+        assert!(record["memory_kib"].as_u64().is_some_and(|memory| memory > 1024));
+        let control = &record["sysctls"]["net.ipv4.tcp_congestion_control"];
+        assert!(control.as_str().is_some_and(|name| !name.is_empty()));
+    }
+}
