@@ -81,7 +81,7 @@ usage: cargo xtask VERB
   bench xdp [ROUNDS]
                  packets from outside by XDP, by TCX and by iptables
   bench quick    throughput and latency between two containers, next to a veth pair and a bridge
-  bench full [--rounds N] [--quick] [--peers A,B] [--out DIR]
+  bench full [--rounds N] [--quick] [--processors two|awake|one] [--peers A,B] [--out DIR]
                  container to container next to a raw veth pair, loopback, Linux bridges, Docker's rules
                  and a running Docker engine: table, Markdown, JSON and plots in target/bench/full
   bench ports [--rounds N] [--quick] [--processors two|awake|one]

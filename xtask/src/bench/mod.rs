@@ -9,6 +9,7 @@ mod latency;
 mod load;
 mod machine;
 mod noise;
+mod placement;
 mod plot;
 pub(crate) mod ports;
 mod quick;

@@ -6,9 +6,10 @@ mod engine;
 mod goals;
 mod peers;
 mod report;
+mod tables;
 mod workload;
 
-use crate::{build, run, stage};
+use crate::{bench::placement::Placement, build, run, stage};
 use anyhow::{Context, Result, bail, ensure};
 use contest::Contest;
 pub(crate) use engine::forget;
@@ -31,6 +32,7 @@ struct Options {
     peers: Vec<String>,
     /// Where the report goes.
     out: PathBuf,
+    placement: Placement,
 }
 
 /// Builds everything and runs the comparison of ways between containers.
@@ -53,12 +55,14 @@ pub(crate) fn run(options: &[&str]) -> Result<()> {
 /// The comparison itself, on the stage `name`.
 pub(crate) fn play(name: &str, options: &[&str]) -> Result<()> {
     let options = Options::parse(options)?;
-    let peers = run::stage("setting up netd and its peers", || Peers::set_up(name, &options))?;
+    let mut peers = run::stage("setting up netd and its peers", || Peers::set_up(name, &options))?;
     for skipped in &peers.skipped {
         run::say(format!("skipped: {skipped}"));
     }
     let mut report = Report::new(&options, &peers);
+    options.placement.begin()?;
     for workload in Workload::ALL {
+        peers.clients_on(options.placement.client(workload.waiting()));
         let contest = Contest { workload, peers: &peers.up };
         let done = run::stage(&workload.title(), || contest.run(options.rounds, options.seconds));
         report.take(workload, done);
@@ -76,7 +80,8 @@ impl Options {
         let quick = words.contains(&"--quick");
         let (rounds, seconds) = if quick { (1, 0.2) } else { (7, 1.0) };
         let out = run::root().join("target/bench/full");
-        let mut options = Self { rounds, seconds, quick, peers: Vec::new(), out };
+        let mut options =
+            Self { rounds, seconds, quick, peers: Vec::new(), out, placement: Placement::Two };
         let mut words = words.iter().filter(|word| **word != "--quick");
         while let Some(word) = words.next() {
             let value =
@@ -96,9 +101,8 @@ impl Options {
             }
             "--peers" => self.peers = peers::parse(value)?,
             "--out" => self.out = whole(Path::new(value))?,
-            other => {
-                bail!("bench full takes --rounds, --quick, --peers and --out, not {other:?}")
-            }
+            "--processors" => self.placement = Placement::parse(value)?,
+            other => bail!("bench full has no option {other:?}; `cargo xtask help` lists them"),
         }
         Ok(())
     }

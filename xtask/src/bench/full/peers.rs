@@ -44,6 +44,11 @@ impl Peers {
         Ok(peers)
     }
 
+    /// Lets everybody's clients run there.
+    pub(super) fn clients_on(&mut self, processor: &'static str) {
+        self.up.iter_mut().for_each(|peer| peer.way.processor = processor);
+    }
+
     fn invite(&mut self, who: Who, options: &Options, come: impl FnOnce() -> Result<Peer>) {
         let (word, name) = who;
         if !options.wants(word) {

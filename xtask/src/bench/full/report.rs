@@ -2,16 +2,14 @@
 
 use super::{
     Options,
-    contest::{Outcome, Ratio, Side},
+    contest::{Outcome, Side},
     engine,
     peers::Peers,
-    workload::Workload,
+    tables::{SHARES, tables},
+    workload::{Sample, Workload},
 };
 use crate::{
-    bench::{
-        machine, plot,
-        table::{Table, met},
-    },
+    bench::{machine, plot, table::Table},
     build, run,
 };
 use anyhow::{Context, Result};
@@ -47,6 +45,7 @@ impl Report {
             "quick": options.quick,
             "rounds": options.rounds,
             "seconds": options.seconds,
+            "processors": options.placement.word(),
             "machine": machine::record(),
             "versions": {
                 "netd": machine::version(&netd, &["--version"]),
@@ -94,6 +93,7 @@ impl Report {
         json["skipped"] = json!(self.skipped);
         json["failed"] = json!(self.failed);
         json["workloads"] = self.outcomes.iter().map(workload).collect();
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         put(&folder.join(JSON), &format!("{json:#}\n"))?;
         let plots = self.plots(folder)?;
         put(&folder.join(MARKDOWN), &self.markdown(&plots))?;
@@ -141,13 +141,14 @@ impl Report {
     fn markdown(&self, plots: &[String]) -> String {
         let (head, machine) = (&self.head, &self.head["machine"]);
         let mut text = format!(
-            "# Container to container\n\nLinux {}, {}, {} processors ({}); {} rounds, samples of {} s.{}\n",
+            "# Container to container\n\nLinux {}, {}, {} processors ({}); {} rounds, samples of {} s, `--processors {}`.{}\n",
             plain(&machine["kernel"]),
             plain(&machine["distribution"]),
             machine["processors"],
             plain(&machine["processor"]),
             head["rounds"],
             head["seconds"],
+            plain(&head["processors"]),
             if self.quick { " A look only: too short to judge anybody by." } else { "" },
         );
         let versions = head["versions"].as_object().into_iter().flatten();
@@ -168,109 +169,6 @@ impl Report {
         }
         text
     }
-}
-
-/// Rates and ratios, and where there were requests, how long they took.
-fn tables(outcome: &Outcome, quick: bool) -> Vec<Table> {
-    let mut tables = Vec::new();
-    let mut subjects: Vec<usize> = outcome.ratios.iter().map(|ratio| ratio.subject).collect();
-    subjects.dedup();
-    // netd alone, where every peer was left out.
-    if subjects.is_empty() {
-        subjects.push(super::NETD);
-    }
-    for subject in subjects {
-        tables.push(rates(outcome, subject, quick));
-    }
-    tables.extend(latencies(outcome));
-    tables
-}
-
-fn rates(outcome: &Outcome, subject: usize, quick: bool) -> Table {
-    let ours = |ratio: &&Ratio| ratio.subject == subject;
-    let shown: Vec<(&Side, Option<&Ratio>)> = [(&outcome.sides[subject], None)]
-        .into_iter()
-        .chain(
-            outcome
-                .ratios
-                .iter()
-                .filter(ours)
-                .map(|ratio| (&outcome.sides[ratio.rival], Some(ratio))),
-        )
-        .collect();
-    let name = &outcome.sides[subject].name;
-    let open = outcome.ratios.iter().filter(ours).filter(|ratio| ratio.met() == Some(false));
-    let title = format!("{}, {name} and its peers", outcome.workload.title());
-    Table {
-        head: vec![
-            "",
-            outcome.workload.unit(),
-            "10-90 %",
-            outcome.workload.cost(),
-            "lost",
-            "netd/peer",
-            "10-90 %",
-            "target",
-            "",
-        ],
-        rows: shown
-            .iter()
-            .map(|(side, ratio)| row(outcome.workload, side, *ratio, quick))
-            .collect(),
-        note: outcome.noise.told(outcome.again),
-        open: open
-            .map(|ratio| {
-                let rival = &outcome.sides[ratio.rival].name;
-                let goal = ratio.goal.unwrap_or_default();
-                format!("{title}, against {rival}: {:.2} of {goal:.2}", ratio.spread.median)
-            })
-            .collect(),
-        title,
-        json: Value::Null,
-    }
-}
-
-fn row(workload: Workload, side: &Side, ratio: Option<&Ratio>, quick: bool) -> Vec<String> {
-    let rate = side.spread(|sample| sample.rate / workload.scale());
-    let none = || "-".to_owned();
-    let mut row = vec![
-        side.name.clone(),
-        format!("{:.2}", rate.median),
-        rate.range(),
-        format!("{:.2}", side.spread(|sample| sample.cpu).median),
-        side.loss().map_or_else(none, |loss| format!("{:.1} %", loss.median * 100.0)),
-    ];
-    let Some(ratio) = ratio else {
-        row.extend([none(), none(), none(), String::new()]);
-        return row;
-    };
-    let verdict = if quick { "" } else { met(ratio.met()) };
-    let difference = if ratio.spread.no_difference() { "no difference" } else { "" };
-    row.extend([
-        format!("{:.2}", ratio.spread.median),
-        ratio.spread.range(),
-        ratio.goal.map_or_else(none, |goal| format!("{goal:.2}")),
-        [verdict, difference].join(" ").trim().to_owned(),
-    ]);
-    row
-}
-
-fn latencies(outcome: &Outcome) -> Option<Table> {
-    let row = |side: &Side| {
-        let all = side.latency()?;
-        let times = SHARES.iter().map(|(_, share)| format!("{:.1}", all.quantile(*share)));
-        Some([side.name.clone()].into_iter().chain(times).collect())
-    };
-    let rows: Vec<Vec<String>> = outcome.sides.iter().filter_map(row).collect();
-    Some(Table {
-        title: "how long a request takes (µs)".into(),
-        head: [""].into_iter().chain(SHARES.map(|(name, _)| name)).collect(),
-        rows,
-        note: "All requests of all rounds, in steps of 2 %.".into(),
-        open: Vec::new(),
-        json: Value::Null,
-    })
-    .filter(|table| !table.rows.is_empty())
 }
 
 fn workload(outcome: &Outcome) -> Value {
@@ -299,8 +197,7 @@ fn workload(outcome: &Outcome) -> Value {
 }
 
 fn side(side: &Side) -> Value {
-    let column =
-        |of: fn(&super::workload::Sample) -> f64| side.samples.iter().map(of).collect::<Vec<f64>>();
+    let column = |of: fn(&Sample) -> f64| side.samples.iter().map(of).collect::<Vec<f64>>();
     let latency = side.latency().map(|all| {
         let shares =
             SHARES.iter().map(|(name, share)| ((*name).to_owned(), json!(all.quantile(*share))));
@@ -333,34 +230,26 @@ const JSON: &str = "full.json";
 const MARKDOWN: &str = "full.md";
 const LATENCY: &str = "latency.svg";
 
-/// The shares of the requests that the tables name.
-const SHARES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
-
 #[cfg(test)]
 mod tests {
     use super::{super::contest::played, *};
 
     #[test]
-    fn a_table_says_rates_ratios_and_the_verdict() {
-        let all = tables(&played(Workload::Stream(1)), false);
-        let line = "| veth | 6.00 | 4.40-7.60 | 0.50 | - | 1.10 | 1.10-1.10 | 1.10 | met |";
-        assert!(all[1].markdown().contains(line), "{}", all[1].markdown());
-        assert_eq!(all.len(), 2, "netd's, and the internal network's");
-        assert!(all.iter().all(|table| table.open.is_empty()));
-    }
-
-    #[test]
-    fn a_quick_run_judges_nobody() {
-        let text = tables(&played(Workload::Stream(1)), true)[1].text();
-        assert!(!text.contains("met") && text.contains("1.10"), "{text}");
-    }
-
-    #[test]
-    fn lost_datagrams_are_shown() {
-        let outcome = played(Workload::Datagrams(64));
-        assert!(tables(&outcome, false)[0].text().contains("25.0 %"));
-        let json = workload(&outcome);
+    fn a_workload_says_who_was_held_against_whom() {
+        let json = workload(&played(Workload::Datagrams(64)));
+        assert_eq!(json["workload"], "udp-64");
         assert_eq!(json["peers"][1]["loss"], json!([0.25, 0.25, 0.25]));
+        assert_eq!(json["ratios"][0]["subject"], "netd");
         assert_eq!(json["ratios"][0]["rival"], "veth");
+        assert_eq!(json["peers"][0]["latency"], Value::Null);
+    }
+
+    #[test]
+    fn every_file_has_a_name_of_its_own() {
+        let mut names = files();
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
     }
 }

@@ -92,6 +92,11 @@ impl Workload {
         }
     }
 
+    /// One end waits for the other.
+    pub(super) fn waiting(self) -> bool {
+        matches!(self, Self::Requests | Self::Connections)
+    }
+
     /// One sample of about so many seconds on the way to `peer`.
     pub(super) fn sample(self, peer: &Peer, seconds: f64) -> Result<Sample> {
         let before = busy()?;
@@ -173,12 +178,13 @@ fn busy() -> Result<f64> {
     Ok(worked(&stat) as f64 / TICKS_PER_SECOND)
 }
 
-/// Ticks in user, nice, system, irq and softirq; neither idle nor stolen.
+/// Ticks in user, system, irq and softirq; neither idle nor stolen, nor nice: what keeps processors
+/// awake is that.
 fn worked(stat: &str) -> u64 {
     let total = stat.lines().next().unwrap_or_default();
     let fields: Vec<u64> =
         total.split_whitespace().skip(1).map(|field| field.parse().unwrap_or(0)).collect();
-    [0, 1, 2, 5, 6].iter().filter_map(|place| fields.get(*place)).sum()
+    [0, 2, 5, 6].iter().filter_map(|place| fields.get(*place)).sum()
 }
 
 /// USER_HZ: the same on every architecture that netd runs on.
@@ -190,7 +196,7 @@ mod tests {
 
     #[test]
     fn idle_and_stolen_time_is_nobody_s_work() {
-        assert_eq!(worked("cpu  1 10 100 7000 7000 1000 10000 7000 7 7\ncpu0 9 9\n"), 11_111);
+        assert_eq!(worked("cpu  1 10 100 7000 7000 1000 10000 7000 7 7\ncpu0 9 9\n"), 11_101);
         assert_eq!(worked(""), 0);
     }
 

@@ -52,6 +52,11 @@ impl Workload {
         if self == Self::Stream { 1e9 } else { 1e3 }
     }
 
+    /// One end waits for the other.
+    pub(super) fn waiting(self) -> bool {
+        matches!(self, Self::Requests | Self::Connections)
+    }
+
     /// One sample on `way`, per second.
     fn sample(self, way: &Way, seconds: f64) -> Result<f64> {
         let rate = match self {

@@ -3,11 +3,11 @@
 use super::{
     contest::{Contest, Workload},
     netd::{self, Crowd},
-    placement::Placement,
     publishing::{Cost, milliseconds},
     rivals::{self, Kind, Rival},
     site::Peer,
 };
+use crate::bench::placement::Placement;
 use anyhow::Result;
 
 /// Everybody, up and serving.
@@ -67,7 +67,7 @@ impl Field {
             contests.extend(workloads.map(|workload| self.among_many(peer, workload)));
         }
         for contest in &mut contests {
-            contest.clients_on(placement.client(contest.workload));
+            contest.clients_on(placement.client(contest.workload.waiting()));
         }
         contests
     }

@@ -4,7 +4,6 @@
 mod contest;
 mod field;
 mod netd;
-mod placement;
 mod publishing;
 mod relay;
 mod report;
@@ -12,12 +11,11 @@ pub(in crate::bench) mod rivals;
 mod site;
 
 use crate::{
-    bench::{LOAD, load},
+    bench::{LOAD, load, placement::Placement},
     build, run, stage,
 };
 use anyhow::{Context, Result, bail, ensure};
 use field::Field;
-use placement::Placement;
 use report::Report;
 use std::fs;
 
@@ -60,7 +58,8 @@ pub(crate) fn play(name: &str, options: &[&str]) -> Result<()> {
     options.placement.begin()?;
     for contest in field.contests(options.placement) {
         let done = run::stage(&contest.title, || {
-            options.placement.place(contest.workload, &field.rivals)?;
+            let proxies: Vec<u32> = field.rivals.iter().filter_map(|rival| rival.process).collect();
+            options.placement.place(contest.workload.waiting(), &proxies)?;
             contest.run(options.rounds, options.seconds)
         });
         report.take(done.map(|outcome| report::outcome(&outcome)));

@@ -1,20 +1,18 @@
 //! Which processor does what. Where a processor sleeps as soon as it is idle, and to wake it costs more
 //! than all that is compared, the ratios say little; two of the three placements avoid that.
 
-use super::{contest::Workload, rivals::Rival};
-use crate::{
-    bench::{
-        tracks::{FIRST, second_processor},
-        way::start,
-    },
-    run,
+use super::{
+    machine,
+    tracks::{FIRST, second_processor},
+    way::start,
 };
+use crate::run;
 use anyhow::{Result, bail};
-use std::{process::Command, thread};
+use std::process::Command;
 
 /// See [`Placement::parse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Placement {
+pub(crate) enum Placement {
     /// Clients on the first processor, servers on the second.
     Two,
     /// The same, and what is idle spins: neither processor sleeps.
@@ -25,7 +23,7 @@ pub(super) enum Placement {
 
 impl Placement {
     /// By its word.
-    pub(super) fn parse(word: &str) -> Result<Self> {
+    pub(crate) fn parse(word: &str) -> Result<Self> {
         let all = [Self::Two, Self::Awake, Self::One];
         match all.into_iter().find(|placement| placement.word() == word) {
             Some(placement) => Ok(placement),
@@ -34,7 +32,7 @@ impl Placement {
     }
 
     /// Its word on the command line and in the report.
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Two => "two",
             Self::Awake => "awake",
@@ -42,15 +40,16 @@ impl Placement {
         }
     }
 
-    /// Where clients run that do `workload`.
-    pub(super) fn client(self, workload: Workload) -> &'static str {
-        if self.together(workload) { second_processor() } else { FIRST }
+    /// Where clients run; `waiting`: one end waits for the other anyway.
+    pub(crate) fn client(self, waiting: bool) -> &'static str {
+        if self.together(waiting) { second_processor() } else { FIRST }
     }
 
     /// Keeps the processors awake from here on, where it says so.
-    pub(super) fn begin(self) -> Result<()> {
+    pub(crate) fn begin(self) -> Result<()> {
         if self == Self::Awake {
-            let words = ["--idle", "0", "taskset", "--cpu-list"];
+            // Nice, too, so that its time is told apart from the time of those who work.
+            let words = ["--idle", "0", "nice", "-n", "19", "taskset", "--cpu-list"];
             for processor in [FIRST, second_processor()] {
                 let spin = [processor, "sh", "-c", "while :; do :; done"];
                 start(Command::new("chrt").args(words).args(spin))?;
@@ -59,19 +58,33 @@ impl Placement {
         Ok(())
     }
 
-    /// Lets the proxies run where both ends do, and anywhere where the ends have a processor each.
-    pub(super) fn place(self, workload: Workload, rivals: &[Rival]) -> Result<()> {
-        let count = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let anywhere = format!("0-{}", count - 1);
-        let list = if self.together(workload) { second_processor() } else { &anywhere };
-        for process in rivals.iter().filter_map(|rival| rival.process) {
+    /// Lets processes between the ends run where both ends do, and anywhere where the ends have a
+    /// processor each.
+    pub(crate) fn place(self, waiting: bool, between: &[u32]) -> Result<()> {
+        let anywhere = format!("0-{}", machine::processors() - 1);
+        let list = if self.together(waiting) { second_processor() } else { &anywhere };
+        for process in between {
             let words = ["--all-tasks", "--cpu-list", "--pid", list, &process.to_string()];
             run::read(Command::new("taskset").args(words))?;
         }
         Ok(())
     }
 
-    fn together(self, workload: Workload) -> bool {
-        self == Self::One && matches!(workload, Workload::Requests | Workload::Connections)
+    fn together(self, waiting: bool) -> bool {
+        self == Self::One && waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Placement;
+
+    #[test]
+    fn only_ends_that_wait_share_a_processor() {
+        let one = Placement::parse("one").unwrap();
+        assert_eq!(one.client(true), super::second_processor());
+        assert_eq!(one.client(false), super::FIRST);
+        assert_eq!(Placement::Awake.client(true), super::FIRST);
+        assert!(Placement::parse("three").is_err());
     }
 }

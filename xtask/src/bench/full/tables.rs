@@ -1,0 +1,131 @@
+//! Tables of one workload: rates, processor time and ratios; and how long requests took.
+
+use super::{
+    contest::{Outcome, Ratio, Side},
+    workload::Workload,
+};
+use crate::bench::table::{Table, met};
+use serde_json::Value;
+
+/// Rates and ratios, and where there were requests, how long they took.
+pub(super) fn tables(outcome: &Outcome, quick: bool) -> Vec<Table> {
+    let mut tables = Vec::new();
+    let mut subjects: Vec<usize> = outcome.ratios.iter().map(|ratio| ratio.subject).collect();
+    subjects.dedup();
+    // netd alone, where every peer was left out.
+    if subjects.is_empty() {
+        subjects.push(super::NETD);
+    }
+    for subject in subjects {
+        tables.push(rates(outcome, subject, quick));
+    }
+    tables.extend(latencies(outcome));
+    tables
+}
+
+fn rates(outcome: &Outcome, subject: usize, quick: bool) -> Table {
+    let ours = |ratio: &&Ratio| ratio.subject == subject;
+    let shown: Vec<(&Side, Option<&Ratio>)> = [(&outcome.sides[subject], None)]
+        .into_iter()
+        .chain(
+            outcome
+                .ratios
+                .iter()
+                .filter(ours)
+                .map(|ratio| (&outcome.sides[ratio.rival], Some(ratio))),
+        )
+        .collect();
+    let name = &outcome.sides[subject].name;
+    let open = outcome.ratios.iter().filter(ours).filter(|ratio| ratio.met() == Some(false));
+    let head = ["", outcome.workload.unit(), "10-90 %", outcome.workload.cost()];
+    let lost: &[&str] = if outcome.sides[subject].loss().is_some() { &["lost"] } else { &[] };
+    let title = format!("{}, {name} and its peers", outcome.workload.title());
+    Table {
+        head: [&head[..], lost, &["netd/peer", "10-90 %", "target", ""]].concat(),
+        rows: shown
+            .iter()
+            .map(|(side, ratio)| row(outcome.workload, side, *ratio, quick))
+            .collect(),
+        note: outcome.noise.told(outcome.again),
+        open: open
+            .map(|ratio| {
+                let rival = &outcome.sides[ratio.rival].name;
+                let goal = ratio.goal.unwrap_or_default();
+                format!("{title}, against {rival}: {:.2} of {goal:.2}", ratio.spread.median)
+            })
+            .collect(),
+        title,
+        json: Value::Null,
+    }
+}
+
+fn row(workload: Workload, side: &Side, ratio: Option<&Ratio>, quick: bool) -> Vec<String> {
+    let rate = side.spread(|sample| sample.rate / workload.scale());
+    let cpu = side.spread(|sample| sample.cpu).median;
+    let mut row =
+        vec![side.name.clone(), format!("{:.2}", rate.median), rate.range(), format!("{cpu:.2}")];
+    row.extend(side.loss().map(|loss| format!("{:.1} %", loss.median * 100.0)));
+    let none = || "-".to_owned();
+    let Some(ratio) = ratio else {
+        row.extend([none(), none(), none(), String::new()]);
+        return row;
+    };
+    let verdict = if quick { "" } else { met(ratio.met()) };
+    let difference = if ratio.spread.no_difference() { "no difference" } else { "" };
+    row.extend([
+        format!("{:.2}", ratio.spread.median),
+        ratio.spread.range(),
+        ratio.goal.map_or_else(none, |goal| format!("{goal:.2}")),
+        [verdict, difference].join(" ").trim().to_owned(),
+    ]);
+    row
+}
+
+fn latencies(outcome: &Outcome) -> Option<Table> {
+    let row = |side: &Side| {
+        let all = side.latency()?;
+        let times = SHARES.iter().map(|(_, share)| format!("{:.1}", all.quantile(*share)));
+        Some([side.name.clone()].into_iter().chain(times).collect())
+    };
+    let rows: Vec<Vec<String>> = outcome.sides.iter().filter_map(row).collect();
+    Some(Table {
+        title: "how long a request takes (µs)".into(),
+        head: [""].into_iter().chain(SHARES.map(|(name, _)| name)).collect(),
+        rows,
+        note: "All requests of all rounds, in steps of 2 %.".into(),
+        open: Vec::new(),
+        json: Value::Null,
+    })
+    .filter(|table| !table.rows.is_empty())
+}
+
+/// The shares of the requests that the tables name.
+pub(super) const SHARES: [(&str, f64); 4] =
+    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
+
+#[cfg(test)]
+mod tests {
+    use super::{super::contest::played, *};
+
+    #[test]
+    fn a_table_says_rates_ratios_and_the_verdict() {
+        let all = tables(&played(Workload::Stream(1)), false);
+        let line = "| veth | 6.00 | 4.40-7.60 | 0.50 | 1.10 | 1.10-1.10 | 1.10 | met |";
+        assert!(all[1].markdown().contains(line), "{}", all[1].markdown());
+        assert_eq!(all.len(), 2, "netd's, and the internal network's");
+        assert!(all.iter().all(|table| table.open.is_empty()));
+    }
+
+    #[test]
+    fn a_quick_run_judges_nobody() {
+        let text = tables(&played(Workload::Stream(1)), true)[1].text();
+        assert!(!text.contains("met") && text.contains("1.10"), "{text}");
+    }
+
+    #[test]
+    fn lost_datagrams_are_shown() {
+        let text = tables(&played(Workload::Datagrams(64)), false)[0].text();
+        assert!(text.contains("25.0 %") && text.contains("lost"), "{text}");
+        assert!(!tables(&played(Workload::Requests), false)[0].text().contains("lost"));
+    }
+}
