@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         ["bench", "xdp", options @ ..] => bench::xdp(options),
         ["bench", "quick"] => bench::quick(),
         ["bench", "full", options @ ..] => bench::full::run(options),
+        ["bench", "scale", options @ ..] => bench::scale::run(options),
         ["bench", "ports", options @ ..] => bench::ports::run(options),
         ["bench", "dns", options @ ..] => bench::dns::run(options),
         ["bench", "attach", options @ ..] => bench::attach::run(options),
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         [stage::PLAY, "dist", name, tree, package] => dist::play(name, tree, package),
         [stage::PLAY, "bench", name] => bench::play(name),
         [stage::PLAY, stage::FULL, name, options @ ..] => bench::full::play(name, options),
+        [stage::PLAY, stage::SCALE, name, options @ ..] => bench::scale::play(name, options),
         [stage::PLAY, stage::PORTS, name, options @ ..] => bench::ports::play(name, options),
         [stage::PLAY, stage::DNS, name, options @ ..] => bench::dns::play(name, options),
         [stage::PLAY, stage::ATTACH, name, options @ ..] => bench::attach::play(name, options),
@@ -84,6 +86,9 @@ usage: cargo xtask VERB
   bench full [--rounds N] [--quick] [--processors two|awake|one] [--peers A,B] [--out DIR]
                  container to container next to a raw veth pair, loopback, Linux bridges, Docker's rules
                  and a running Docker engine: table, Markdown, JSON and plots in target/bench/full
+  bench scale [--rounds N] [--quick] [--out DIR]
+                 connections and packets over the number of networks, endpoints and published ports: 1 to
+                 1,000; tables, JSON and plots in target/bench/scale
   bench ports [--rounds N] [--quick] [--processors two|awake|one]
                  published ports next to iptables, nftables and docker-proxy, where they are installed
   bench attach [--rounds N]

@@ -26,6 +26,8 @@ pub(crate) const PLAY: &str = "play";
 pub(crate) const PORTS: &str = "ports";
 /// The play of `bench full`, which is as long as it is asked to be.
 pub(crate) const FULL: &str = "full";
+/// The play of `bench scale`.
+pub(crate) const SCALE: &str = "scale";
 /// The play of `bench attach`.
 pub(crate) const ATTACH: &str = "attach";
 /// The play of `bench dns`.
@@ -75,7 +77,7 @@ fn watch(play: &str, name: &str, options: &[&str]) -> Result<u8> {
     // Only now: a child inherits what is blocked.
     let signals = SigSet::from_iter(SIGNALS);
     signals.thread_block().context("cannot block signals")?;
-    let longest = if [PORTS, FULL].contains(&play) { LONGEST_BENCH } else { LONGEST_PLAY };
+    let longest = if [PORTS, FULL, SCALE].contains(&play) { LONGEST_BENCH } else { LONGEST_PLAY };
     alarm::set(longest);
     loop {
         if let Some(code) = exit_code(&mut child)? {

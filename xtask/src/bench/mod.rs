@@ -2,9 +2,11 @@
 //! two containers, `ports` the way to published ports, both next to what they compete with.
 
 pub(crate) mod attach;
+mod cpu;
 pub(crate) mod dns;
 pub(crate) mod echo;
 pub(crate) mod full;
+mod http;
 mod latency;
 mod load;
 mod machine;
@@ -13,6 +15,7 @@ mod placement;
 mod plot;
 pub(crate) mod ports;
 mod quick;
+pub(crate) mod scale;
 mod stats;
 mod table;
 mod tracks;

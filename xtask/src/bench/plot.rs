@@ -16,15 +16,30 @@ pub(crate) fn bars(file: &Path, title: &str, bars: &[(String, Spread)]) -> Resul
     done.with_context(|| format!("cannot draw {}", file.display()))
 }
 
-/// Shares (0 to 1) over microseconds, which grow by factors.
+/// Shares (0 to 1) over microseconds.
 pub(crate) fn shares(file: &Path, title: &str, curves: &[Curve]) -> Result<()> {
+    let percent = |share: &f64| format!("{:.0} %", share * 100.0);
+    lines(file, title, curves, 1.0, &percent)
+}
+
+/// Any figures over a number; the axis begins at nothing, so that a flat line looks flat.
+pub(crate) fn over(file: &Path, title: &str, curves: &[Curve]) -> Result<()> {
+    let highest = curves.iter().flat_map(|(_, points)| points).map(|(_, figure)| *figure);
+    let top = highest.fold(f64::MIN_POSITIVE, f64::max) * 1.1;
+    lines(file, title, curves, top, &|figure| format!("{figure:.1}"))
+}
+
+type Words<'a> = &'a dyn Fn(&f64) -> String;
+
+/// Curves over an axis that grows by factors.
+fn lines(file: &Path, title: &str, curves: &[Curve], top: f64, words: Words<'_>) -> Result<()> {
     let root = SVGBackend::new(file, (WIDTH, HEIGHT)).into_drawing_area();
     let times = curves.iter().flat_map(|(_, points)| points).map(|(time, _)| *time);
     let mut times: Vec<f64> = times.collect();
     times.sort_by(f64::total_cmp);
     let across = times.first().copied().unwrap_or(1.0)..times.last().copied().unwrap_or(1.0) * 1.01;
-    let done =
-        draw_shares(&root, title, curves, across).and_then(|()| root.present().map_err(told));
+    let done = draw_lines(&root, title, curves, across, (top, words))
+        .and_then(|()| root.present().map_err(told));
     done.with_context(|| format!("cannot draw {}", file.display()))
 }
 
@@ -57,18 +72,24 @@ fn draw_bars(root: &Area<'_>, title: &str, bars: &[(String, Spread)]) -> Result<
     Ok(())
 }
 
-fn draw_shares(root: &Area<'_>, title: &str, curves: &[Curve], across: Range<f64>) -> Result<()> {
+fn draw_lines(
+    root: &Area<'_>,
+    title: &str,
+    curves: &[Curve],
+    across: Range<f64>,
+    (top, words): (f64, Words<'_>),
+) -> Result<()> {
     root.fill(&WHITE).map_err(told)?;
     let mut chart = ChartBuilder::on(root)
         .caption(title, ("sans-serif", 20))
         .margin(EDGE)
         .x_label_area_size(30)
         .y_label_area_size(50)
-        .build_cartesian_2d(across.log_scale(), 0.0..1.0)
+        .build_cartesian_2d(across.log_scale(), 0.0..top)
         .map_err(told)?;
     let mut mesh = chart.configure_mesh();
     mesh.x_label_formatter(&|time| format!("{time:.0}"));
-    mesh.y_label_formatter(&|share| format!("{:.0} %", share * 100.0)).draw().map_err(told)?;
+    mesh.y_label_formatter(words).max_light_lines(1).draw().map_err(told)?;
     for ((name, points), number) in curves.iter().zip(0..) {
         let style = colour(number).stroke_width(2);
         let line = LineSeries::new(points.iter().copied(), style);

@@ -1,6 +1,6 @@
 //! A way from clients to a server, and what every namespace of the bench is given.
 
-use super::{LOAD, tracks};
+use super::{LOAD, quick::datagrams, tracks};
 use crate::run;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -37,6 +37,22 @@ impl Way {
         let mut client = self.client(&tracks::this_program()?);
         let report = run::read(client.args(words))?;
         serde_json::from_str(&report).context("the load's report")
+    }
+
+    /// Datagrams per second that reach the server, whether or not it takes them in time; and the seconds.
+    pub(crate) fn arriving(&self, seconds: f64) -> Result<(f64, f64)> {
+        let before = self.brought()?;
+        let (_, took) = self.ask("datagrams", seconds)?;
+        let count = self.brought()? - before;
+        ensure!(count >= 1.0, "no datagram arrived");
+        Ok((count / took, took))
+    }
+
+    /// Datagrams that reached the server's sockets so far, full ones included.
+    pub(crate) fn brought(&self) -> Result<f64> {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.server)).args(["--", "cat", "/proc/net/snmp"]);
+        datagrams(&run::read(&mut command)?)
     }
 
     /// `program` where the clients are, pinned as they are.

@@ -1,7 +1,8 @@
 //! netd, asked as a container engine would.
 
-use super::{http, row, timed};
+use super::{row, timed};
 use crate::{
+    bench::http,
     run,
     world::{World, until},
 };

@@ -4,7 +4,6 @@
 
 mod agent;
 mod cni;
-mod http;
 
 use super::stats::{median, quantile};
 use crate::{build, run, stage, world::World};

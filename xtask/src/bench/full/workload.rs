@@ -2,12 +2,11 @@
 
 use super::Peer;
 use crate::{
-    bench::{latency::Histogram, quick::datagrams},
+    bench::{cpu::busy, latency::Histogram},
     run,
 };
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
-use std::fs;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Workload {
@@ -128,12 +127,11 @@ fn stream(peer: &Peer, count: u8, seconds: f64) -> Result<Measured> {
 
 /// Datagrams that reach the server's sockets, whether or not iperf3 takes them from there in time.
 fn arriving(peer: &Peer, bytes: u16, seconds: f64) -> Result<Measured> {
-    let brought = || datagrams(&run::read(peer.way.server("cat").arg("/proc/net/snmp"))?);
     let limit = limit(seconds, ["--blockcount", "50000"]);
-    let before = brought()?;
+    let before = peer.way.brought()?;
     let flood = ["--udp", "--bandwidth", "0", "--length", &bytes.to_string()];
     let report = iperf(peer, &flood, &limit)?;
-    let count = brought()? - before;
+    let count = peer.way.brought()? - before;
     let sum = &report["end"]["sum"];
     let (sent, seconds) = (number(sum, "packets")?, number(sum, "seconds")?);
     ensure!(count >= 1.0 && sent >= 1.0 && seconds > 0.0, "no datagram arrived");
@@ -172,33 +170,9 @@ fn number(value: &Value, name: &str) -> Result<f64> {
     value[name].as_f64().with_context(|| format!("the report has no {name:?}: {value}"))
 }
 
-/// Seconds that all processors worked since the machine started.
-fn busy() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
-    Ok(worked(&stat) as f64 / TICKS_PER_SECOND)
-}
-
-/// Ticks in user, system, irq and softirq; neither idle nor stolen, nor nice: what keeps processors
-/// awake is that.
-fn worked(stat: &str) -> u64 {
-    let total = stat.lines().next().unwrap_or_default();
-    let fields: Vec<u64> =
-        total.split_whitespace().skip(1).map(|field| field.parse().unwrap_or(0)).collect();
-    [0, 2, 5, 6].iter().filter_map(|place| fields.get(*place)).sum()
-}
-
-/// USER_HZ: the same on every architecture that netd runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn idle_and_stolen_time_is_nobody_s_work() {
-        assert_eq!(worked("cpu  1 10 100 7000 7000 1000 10000 7000 7 7\ncpu0 9 9\n"), 11_101);
-        assert_eq!(worked(""), 0);
-    }
 
     #[test]
     fn less_than_a_second_is_said_by_the_amount() {

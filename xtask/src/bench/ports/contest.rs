@@ -1,17 +1,12 @@
 //! netd against its rivals at one workload, in turns.
 
-use crate::{
-    bench::{
-        noise::{Meter, Noise},
-        quick::datagrams,
-        stats::Spread,
-        turns::{Turns, again, around},
-        way::Way,
-    },
-    run,
+use crate::bench::{
+    noise::{Meter, Noise},
+    stats::Spread,
+    turns::{Turns, again, around},
+    way::Way,
 };
-use anyhow::{Context, Result, bail};
-use std::process::Command;
+use anyhow::{Context, Result};
 
 /// What is done over and over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,26 +58,10 @@ impl Workload {
             Self::Requests => way.ask("requests", seconds),
             Self::Connections => way.ask("connections", seconds),
             Self::Stream => way.ask("stream", seconds),
-            Self::Datagrams => return arriving(way, seconds),
+            Self::Datagrams => way.arriving(seconds),
         };
         Ok(rate?.0)
     }
-}
-
-/// Datagrams per second that reach the server, whether or not it takes them in time.
-fn arriving(way: &Way, seconds: f64) -> Result<f64> {
-    let brought = || {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net={}", way.server)).args(["--", "cat", "/proc/net/snmp"]);
-        datagrams(&run::read(&mut command)?)
-    };
-    let before = brought()?;
-    let (_, took) = way.ask("datagrams", seconds)?;
-    let count = brought()? - before;
-    if count < 1.0 {
-        bail!("no datagram arrived");
-    }
-    Ok(count / took)
 }
 
 /// What is to be compared.

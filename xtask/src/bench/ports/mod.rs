@@ -8,7 +8,7 @@ mod publishing;
 mod relay;
 mod report;
 pub(in crate::bench) mod rivals;
-mod site;
+pub(in crate::bench) mod site;
 
 use crate::{
     bench::{LOAD, load, placement::Placement},

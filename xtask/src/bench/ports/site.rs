@@ -12,16 +12,16 @@ use crate::{
 use anyhow::{Context, Result};
 
 /// A client's and a host's namespace, and room for what the rival puts on the host.
-pub(super) struct Site {
+pub(in crate::bench) struct Site {
     /// The site's namespaces and files.
-    pub(super) world: World,
+    pub(in crate::bench) world: World,
     name: String,
 }
 
 /// A site with its server up.
-pub(super) struct Peer {
+pub(in crate::bench) struct Peer {
     /// What the tables call it.
-    pub(super) name: String,
+    pub(in crate::bench) name: String,
     client: String,
     host: String,
     server: String,
@@ -31,7 +31,7 @@ pub(super) struct Peer {
 
 impl Site {
     /// The site `word` (part of the namespaces' names) of the stage, called `name` in the tables.
-    pub(super) fn new(stage: &str, word: &str, name: &str) -> Result<Self> {
+    pub(in crate::bench) fn new(stage: &str, word: &str, name: &str) -> Result<Self> {
         let world = World::new(&format!("{stage}-{word}"))?;
         for who in ["client", "host"] {
             world.namespace(who)?;
@@ -45,7 +45,7 @@ impl Site {
 
     /// A container as Docker makes one, for rivals that only bring rules or a proxy: a bridge on the
     /// host with the gateway's address, a veth pair, and a default route.
-    pub(super) fn container(&self) -> Result<()> {
+    pub(in crate::bench) fn container(&self) -> Result<()> {
         let world = &self.world;
         world.namespace("server")?;
         tune(&world.file("server"))?;
@@ -60,14 +60,14 @@ impl Site {
     }
 
     /// Starts the server in the container of [`container`](Self::container).
-    pub(super) fn open(self) -> Result<Peer> {
+    pub(in crate::bench) fn open(self) -> Result<Peer> {
         let server = self.world.file("server");
         self.open_at(server, CONTAINER)
     }
 
     /// Starts the server in the network namespace `server`, a file, whose address is `container`,
     /// and waits until a client outside is answered.
-    pub(super) fn open_at(self, server: String, container: &str) -> Result<Peer> {
+    pub(in crate::bench) fn open_at(self, server: String, container: &str) -> Result<Peer> {
         let listen = format!("0.0.0.0:{CONTAINER_PORT}");
         start(
             pinned(&server, second_processor(), &this_program()?).args([LOAD, "serve", &listen]),
@@ -88,17 +88,17 @@ impl Site {
 
 impl Peer {
     /// From the client's machine to the published port.
-    pub(super) fn outside(&self) -> Way {
+    pub(in crate::bench) fn outside(&self) -> Way {
         self.way(&self.name, &self.client, &format!("{HOST}:{HOST_PORT}"))
     }
 
     /// From a process of the host, by 127.0.0.1.
-    pub(super) fn loopback(&self) -> Way {
+    pub(in crate::bench) fn loopback(&self) -> Way {
         self.way(&self.name, &self.host, &format!("127.0.0.1:{HOST_PORT}"))
     }
 
     /// From a process of the host, to the container's own address.
-    pub(super) fn direct(&self) -> Way {
+    pub(in crate::bench) fn direct(&self) -> Way {
         let address = format!("{}:{CONTAINER_PORT}", self.container);
         self.way("dialling the container", &self.host, &address)
     }
@@ -117,13 +117,13 @@ impl Peer {
 /// The client's address.
 const CLIENT: &str = "198.51.100.1";
 /// The host's address on the wire.
-pub(super) const HOST: &str = "198.51.100.2";
+pub(in crate::bench) const HOST: &str = "198.51.100.2";
 /// The published port.
-pub(super) const HOST_PORT: u16 = 8080;
+pub(in crate::bench) const HOST_PORT: u16 = 8080;
 /// Where it leads.
-pub(super) const CONTAINER_PORT: u16 = 80;
+pub(in crate::bench) const CONTAINER_PORT: u16 = 80;
 /// The bridge of rivals that bring none.
-pub(super) const BRIDGE: &str = "docker0";
+pub(in crate::bench) const BRIDGE: &str = "docker0";
 /// The container of rivals that bring none.
-pub(super) const CONTAINER: &str = "172.17.0.2";
+pub(in crate::bench) const CONTAINER: &str = "172.17.0.2";
 const GATEWAY: &str = "172.17.0.1";

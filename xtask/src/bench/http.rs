@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Posts `body` and waits for the answer.
-pub(super) fn post(socket: &Path, path: &str, body: &Value) -> Result<()> {
+pub(crate) fn post(socket: &Path, path: &str, body: &Value) -> Result<()> {
     let body = body.to_string();
     let mut stream = UnixStream::connect(socket).context("cannot reach netd")?;
     write!(
