@@ -2,20 +2,20 @@
 //! host, in one transactional file; and the directories that belong to containers.
 
 mod fault;
+mod tables;
 
 use crate::error::{Error, Result};
 use crate::spec::{Spec, name::Id};
 use fault::{Fault, Unreadable, is_refusal};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
-use serde::{Serialize, de::DeserializeOwned};
+use redb::{Database, WriteTransaction};
 use std::{
-    collections::BTreeMap,
     fs, io,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     time::SystemTime,
 };
+use tables::{CONTAINERS, DECLARED, META, NETWORKS, newer_form, read, replace};
 
 /// The file that remembers.
 pub struct Store {
@@ -74,15 +74,18 @@ impl Store {
         })
     }
 
-    /// Remembers what was made up for this host, and the boot that containers run in.
+    /// Remembers what was made up for this host, and the boot that containers run in; without one,
+    /// that of before stays.
     ///
     /// # Errors
     /// The file can't be written.
-    pub fn save_host(&self, seed: [u8; 5], boot: &str) -> Result<()> {
+    pub fn save_host(&self, seed: [u8; 5], boot: Option<&str>) -> Result<()> {
         self.write(|transaction| {
             let mut meta = transaction.open_table(META)?;
             meta.insert("seed", seed.as_slice())?;
-            meta.insert("boot", boot.as_bytes())?;
+            if let Some(boot) = boot {
+                meta.insert("boot", boot.as_bytes())?;
+            }
             Ok(())
         })
     }
@@ -188,77 +191,6 @@ fn open_and_read(path: &Path) -> std::result::Result<(Database, Found), Fault> {
     Err(Fault::Senseless(Unreadable { first, kind }))
 }
 
-/// The sentence that says so where a newer netd wrote the file; else the file is marked as one of
-/// this netd's.
-fn newer_form(database: &Database) -> Outcome<Option<String>> {
-    let transaction = database.begin_write()?;
-    let mut meta = transaction.open_table(META)?;
-    let form = meta.get("form")?.map(|value| <[u8; 4]>::try_from(value.value())).transpose()?;
-    match form.map(u32::from_le_bytes) {
-        Some(form) if form > FORM => {
-            return Ok(Some(format!(
-                "a newer netd wrote it (form {form}, this one knows {FORM}); to go on with it, \
-                 install that netd and move it back"
-            )));
-        }
-        Some(FORM) => return Ok(None),
-        _ => drop(meta.insert("form", FORM.to_le_bytes().as_slice())?),
-    }
-    drop(meta);
-    transaction.commit()?;
-    Ok(None)
-}
-
-fn read(database: &Database) -> Outcome<Found> {
-    let transaction = database.begin_write()?;
-    // Opening a table for writing makes it; reading one that was never made is an error.
-    let networks = read_table(&transaction, NETWORKS)?;
-    let containers = read_table(&transaction, CONTAINERS)?;
-    transaction.open_table(META)?;
-    transaction.commit()?;
-    let meta = database.begin_read()?.open_table(META)?;
-    let seed = meta.get("seed")?.map(|v| <[u8; 5]>::try_from(v.value())).transpose()?;
-    let boot = meta.get("boot")?.map(|v| String::from_utf8(v.value().into())).transpose()?;
-    let declared = meta.get(DECLARED)?.map(|v| serde_json::from_slice(v.value())).transpose();
-    let problem = declared.as_ref().err().map(|why| {
-        format!(
-            "cannot read what files declared before, which is forgotten: {why}; apply them again"
-        )
-    });
-    let declared = declared.ok().flatten().unwrap_or_default();
-    Ok((Remembered { spec: Spec { networks, containers, declared }, seed, boot }, problem))
-}
-
-fn read_table<T: DeserializeOwned>(
-    transaction: &WriteTransaction,
-    definition: Table,
-) -> Outcome<BTreeMap<Id, T>> {
-    let table = transaction.open_table(definition)?;
-    let mut found = BTreeMap::new();
-    for row in table.iter()? {
-        let (key, value) = row?;
-        found.insert(key.value().parse()?, serde_json::from_slice(value.value())?);
-    }
-    Ok(found)
-}
-
-/// Writes only the rows that differ.
-fn replace<T: Serialize + PartialEq>(
-    transaction: &WriteTransaction,
-    definition: Table,
-    before: &BTreeMap<Id, T>,
-    after: &BTreeMap<Id, T>,
-) -> Outcome<()> {
-    let mut table = transaction.open_table(definition)?;
-    for id in before.keys().filter(|id| !after.contains_key(id)) {
-        table.remove(id.as_str())?;
-    }
-    for (id, value) in after.iter().filter(|(id, value)| before.get(id) != Some(value)) {
-        table.insert(id.as_str(), serde_json::to_vec(value)?.as_slice())?;
-    }
-    Ok(())
-}
-
 fn set_aside(path: &Path, kind: &str) -> Result<PathBuf> {
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos());
     let aside = path.with_extension(format!("redb.{kind}-{now}"));
@@ -286,21 +218,13 @@ pub fn make_directory(path: &Path) -> Result<()> {
         .map_err(|e| Error::kernel(format!("cannot make directory {}: {e}", path.display())))
 }
 
-/// JSON by identity.
-type Table = TableDefinition<'static, &'static str, &'static [u8]>;
-
 /// The file in a state directory that keeps a second agent out.
 pub const LOCK: &str = "lock";
 const FILE: &str = "state.redb";
-const NETWORKS: Table = TableDefinition::new("networks");
-const CONTAINERS: Table = TableDefinition::new("containers");
-const META: Table = TableDefinition::new("meta");
-const DECLARED: &str = "declared";
-/// The form of what the tables hold; a form that older netds would misread is a higher one.
-const FORM: u32 = 1;
 
 #[cfg(test)]
 mod tests {
+    use super::tables::{FORM, Table};
     use super::*;
     use crate::desired::samples::{container, network, spec};
 
@@ -314,7 +238,8 @@ mod tests {
         let one = spec([db], [container(1), container(2)]);
         store.save(&Spec::default(), &both).unwrap();
         store.save(&both, &one).unwrap();
-        store.save_host([1, 2, 3, 4, 5], "boot").unwrap();
+        store.save_host([1, 2, 3, 4, 5], Some("boot")).unwrap();
+        store.save_host([1, 2, 3, 4, 5], None).unwrap();
         drop(store);
         let (_store, remembered, problem) = Store::open(directory.path()).unwrap();
         assert_eq!(problem, None);

@@ -122,7 +122,7 @@ impl Inner {
                 Status::Exited { .. } => {}
             }
         }
-        self.store.save_host(self.seed, &boot)?;
+        self.store.save_host(self.seed, None)?;
         let (_, host) = self.live.observe().await?;
         let context = NetworkContext { host: &host, seed: self.seed, now: seconds() };
         let mut missing = None;
@@ -134,6 +134,8 @@ impl Inner {
             Ok(())
         })
         .await?;
+        // Only now: whoever starts after a kill must still see that the last boot is over.
+        self.store.save_host(self.seed, Some(&boot))?;
         self.problems.lasting.extend(missing.map(|error| error.to_string()));
         Ok(())
     }
