@@ -2,11 +2,12 @@
 //! held open, so that it outlives its pin.
 
 use super::refused;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use aya::programs::links::{FdLink, PinnedLink};
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -58,10 +59,17 @@ impl Links {
     }
 
     /// Pins again what is pinned no more; gives how many.
+    ///
+    /// # Errors
+    /// There is no place for a pin; the link is held all the same.
     pub(super) fn repin(&mut self, directory: &Path) -> Result<usize> {
         let missing = |name: &&String| !directory.join(name).exists();
         let names: Vec<String> = self.0.keys().filter(missing).cloned().collect();
         for name in &names {
+            // A link whose pin is refused is lost, and with it what it holds on its hook.
+            try_pin(directory, name).map_err(|e| {
+                Error::kernel(format!("cannot pin the link {name} in {}: {e}", directory.display()))
+            })?;
             let Some(Held { link, told }) = self.0.remove(name) else { continue };
             let pinned = link.pin(directory.join(name));
             let pinned = pinned.map_err(|e| refused(&format!("cannot pin the link {name}"), &e))?;
@@ -81,6 +89,16 @@ impl Held {
     fn program(&self) -> Option<u32> {
         self.link.info().ok().map(|info| info.program_id())
     }
+}
+
+/// Whether a pin can be put under `name`, found out by a directory of that name.
+fn try_pin(directory: &Path, name: &str) -> io::Result<()> {
+    if statfs(directory)?.filesystem_type() != BPF_FS_MAGIC {
+        return Err(io::Error::other("it is on no bpf file system any more"));
+    }
+    let path = directory.join(name);
+    fs::create_dir(&path)?;
+    fs::remove_dir(&path)
 }
 
 /// By the form of /proc/PID/fdinfo/N: a key, a colon, a tab and a value per line.
@@ -115,6 +133,26 @@ fn is_link(target: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::mount::{MsFlags, mount, umount};
+
+    #[test]
+    fn a_place_that_takes_no_pins_is_known_before_a_link_is_risked() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        assert!(try_pin(at, "link").unwrap_err().to_string().contains("no bpf file system"));
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let put = |flags| mount(Some("bpf"), at, Some("bpf"), flags, None::<&str>);
+        put(MsFlags::empty()).unwrap();
+        let writable = try_pin(at, "link").and_then(|()| try_pin(at, "link"));
+        let remounted = put(MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY);
+        let read_only = try_pin(at, "link");
+        umount(at).unwrap();
+        assert!(writable.is_ok(), "{writable:?}");
+        assert_eq!(remounted, Ok(()));
+        assert_eq!(read_only.unwrap_err().kind(), io::ErrorKind::ReadOnlyFilesystem);
+    }
 
     #[test]
     fn a_link_that_lost_its_hook_shows() {

@@ -59,7 +59,7 @@ impl Dataplane {
                 pinned += 1;
             }
         }
-        // Links last: one that can't be pinned is lost.
+        // Links last: one that is refused its pin is lost.
         Ok(pinned + self.programs.repin()? + self.links.repin(&self.directory)?)
     }
 }
