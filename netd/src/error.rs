@@ -1,5 +1,6 @@
 //! The one error that leaves the library: a class for machines and one line for people.
 
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 /// What kind of failure it is; decides the HTTP status and the exit code.
@@ -74,6 +75,16 @@ impl Error {
     /// A refusal by the kernel.
     pub fn kernel(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Kernel, message)
+    }
+
+    /// A refusal of a system call that ended with `errno`. Where it is for want of descriptors,
+    /// memory or time, it says nothing of what was asked for: netd itself is short of something.
+    pub fn refused(errno: Option<i32>, message: impl Into<String>) -> Self {
+        let shortages = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EINTR, Errno::EAGAIN];
+        match errno.is_some_and(|errno| shortages.contains(&Errno::from_raw(errno))) {
+            true => Self::internal(message),
+            false => Self::kernel(message),
+        }
     }
 
     /// A fault of netd's own.

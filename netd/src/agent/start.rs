@@ -12,7 +12,7 @@ use super::{
     snapshot::Readers,
 };
 use crate::config::Config;
-use crate::desired::UplinkChoice;
+use crate::desired::{UplinkChoice, desired};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::{
     Kernel,
@@ -30,8 +30,14 @@ use crate::spec::{
     name::Id,
     network::NetworkContext,
 };
+use crate::state::Netns;
 use crate::store::{self, Remembered, Store};
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{Mutex, mpsc, watch},
@@ -115,15 +121,23 @@ impl Inner {
         let rebooted = remembered.boot.as_ref() != Some(&boot);
         let mut ended: Vec<(Id, i32)> = Vec::new();
         let mut unborn: Vec<Id> = Vec::new();
+        let mut closed: BTreeSet<Netns> = BTreeSet::new();
         for container in remembered.spec.containers.values() {
             match container.status {
                 Status::Created => unborn.push(container.id.clone()),
-                Status::Running { .. } => ended.extend(self.lost(container, rebooted).await?),
+                Status::Running { netns, .. } => match self.lost(container, rebooted).await {
+                    Ok(lost) => ended.extend(lost),
+                    Err(error) => {
+                        self.problems.lasting.push(left_alone(error)?);
+                        closed.insert(Netns(netns));
+                    }
+                },
                 Status::Exited { .. } => {}
             }
         }
         self.store.save_host(self.seed, None)?;
         let (_, host) = self.live.observe().await?;
+        self.live.trust(closed, &desired(&self.spec, &host, &self.uplinks))?;
         let context = NetworkContext { host: &host, seed: self.seed, now: seconds() };
         let mut missing = None;
         self.record(|spec| {
@@ -174,6 +188,17 @@ impl Inner {
     }
 }
 
+/// The sentence on a container that can't be adopted and stays as it is.
+///
+/// # Errors
+/// The agent itself is short of descriptors or memory: it could do nothing for any container.
+fn left_alone(error: Error) -> Result<String> {
+    match error.code {
+        ErrorCode::Internal => Err(error),
+        _ => Ok(format!("{error}; it stays as it is until netd is started again")),
+    }
+}
+
 /// Whether a container that runs by the spec still does.
 pub(super) fn lives(container: &Container) -> bool {
     reopen(container).map_or_else(|error| !tells_an_end(&error), |_| true)
@@ -181,7 +206,7 @@ pub(super) fn lives(container: &Container) -> bool {
 
 /// A refusal of the kernel's, such as for want of descriptors, tells of no end.
 fn tells_an_end(error: &Error) -> bool {
-    error.code != ErrorCode::Kernel
+    !matches!(error.code, ErrorCode::Kernel | ErrorCode::Internal)
 }
 
 /// The namespace of a container that runs; none where it is the host's.
@@ -238,5 +263,25 @@ fn choice(config: &Config) -> UplinkChoice {
     match config.uplinks.is_empty() {
         true => UplinkChoice::Auto,
         false => UplinkChoice::Named(config.uplinks.iter().cloned().collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::errno::Errno;
+
+    #[test]
+    fn only_what_the_agent_lacks_itself_ends_its_start() {
+        let refused = |errno: Errno| Error::refused(Some(errno as i32), "cannot open netns:/x");
+        for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EINTR] {
+            assert!(!tells_an_end(&refused(errno)) && left_alone(refused(errno)).is_err());
+        }
+        for errno in [Errno::ESTALE, Errno::ENOTCONN, Errno::EIO, Errno::EACCES] {
+            assert!(!tells_an_end(&refused(errno)));
+            let problem = left_alone(refused(errno)).unwrap();
+            assert!(problem.starts_with("cannot open netns:/x; it stays as it is"), "{problem}");
+        }
+        assert!(tells_an_end(&Error::not_found("netns:/x does not exist")));
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::spec::name::InterfaceName;
-use crate::state::{Gateways, Netns, Veth};
+use crate::state::{Gateways, Netns, State, Veth};
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
@@ -29,6 +29,8 @@ pub(super) struct Insides {
     lo_programs: BTreeMap<Netns, BTreeSet<u32>>,
     polled: BTreeSet<InterfaceName>,
     listeners: BTreeMap<Netns, Listener>,
+    /// Those that can't be entered.
+    closed: BTreeSet<Netns>,
     heard: Heard,
 }
 
@@ -76,6 +78,7 @@ impl Insides {
             }
             self.sockets.insert(id, socket);
             self.namespaces.insert(id, Arc::new(namespace));
+            self.closed.remove(&id);
             self.stale.insert(id);
         }
         Ok(())
@@ -86,6 +89,21 @@ impl Insides {
         self.namespaces.retain(|id, _| wanted.contains(id));
         self.sockets.retain(|id, _| wanted.contains(id));
         self.listeners.retain(|id, _| wanted.contains(id));
+        self.closed.retain(|id| wanted.contains(id));
+    }
+
+    /// Takes namespaces that can't be entered to hold what is `wanted` of them, and `resolver` on
+    /// their lo: what nobody can see there is left alone.
+    pub(super) fn trust(&mut self, closed: BTreeSet<Netns>, wanted: &State, resolver: u32) {
+        let veths = wanted.veths.iter().filter(|(_, veth)| closed.contains(&veth.netns));
+        self.veths.extend(veths.map(|(name, veth)| (name.clone(), veth.clone())));
+        for id in &closed {
+            self.gateways.extend(wanted.gateways.get(id).map(|gateways| (*id, *gateways)));
+            if wanted.resolvers.contains(id) {
+                self.lo_programs.insert(*id, BTreeSet::from([resolver]));
+            }
+        }
+        self.closed.extend(closed);
     }
 
     /// Reads a namespace again next time: something in it is about to change.
@@ -124,8 +142,7 @@ impl Insides {
             return view;
         }
         view.map(|mut view| {
-            let unread = self.sockets.keys().filter(|id| !ids.contains(id)).copied().collect();
-            self.complete(&mut view, &unread);
+            self.complete(&mut view, &self.unread(&ids));
             if polling {
                 view.polled = self.polled_now(&view, &ids);
             }
@@ -159,6 +176,11 @@ impl Insides {
     pub(super) fn set_polling(&mut self, id: Netns, name: &InterfaceName, on: bool) -> Result<()> {
         self.touch(id);
         Netlink::set_polling(self.namespace(id)?.as_fd(), name, on)
+    }
+
+    fn unread(&self, read: &BTreeSet<Netns>) -> BTreeSet<Netns> {
+        let open = self.sockets.keys().filter(|id| !read.contains(id));
+        open.chain(&self.closed).copied().collect()
     }
 
     /// Fills in what was last seen in namespaces that were not read now.
@@ -227,6 +249,25 @@ mod tests {
         assert_eq!(seen, [(unread, 65_536, false), (Netns(0), 0, false)]);
         assert_eq!(view.gateways.keys().collect::<Vec<_>>(), [&unread]);
         assert_eq!(view.lo_programs, BTreeMap::from([(unread, BTreeSet::from([7]))]));
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_be_entered_is_left_alone() {
+        let state = wanted();
+        let (closed, other) = (Netns(1001), Netns(1002));
+        let mut insides = Insides::default();
+        insides.trust(BTreeSet::from([closed]), &state, 7);
+        let outside = |veth: &Veth| Veth { netns: Netns(0), aggregate: 0, ..veth.clone() };
+        let veths = state.veths.iter().map(|(name, veth)| (name.clone(), outside(veth)));
+        let mut view = LinkView { veths: veths.collect(), ..LinkView::default() };
+        insides.complete(&mut view, &insides.unread(&BTreeSet::from([other])));
+        for (name, veth) in state.veths.iter().filter(|(_, veth)| veth.netns == closed) {
+            assert_eq!(&view.veths[name], veth);
+        }
+        assert_eq!(view.gateways.get(&closed), state.gateways.get(&closed));
+        assert!(!view.gateways.contains_key(&other));
+        insides.keep(&BTreeSet::new());
+        assert!(insides.unread(&BTreeSet::new()).is_empty());
     }
 
     #[test]

@@ -32,7 +32,8 @@ impl Namespace {
     /// The namespace of process `pid`.
     ///
     /// # Errors
-    /// `NotFound` where there is no such process, `Kernel` where the kernel refuses to tell. `Invalid` where it shares the host's namespace.
+    /// `NotFound` where there is no such process, `Invalid` where it shares the host's namespace,
+    /// `Kernel` where the kernel refuses, `Internal` where netd lacks descriptors or memory.
     pub fn of_pid(pid: u32) -> Result<Self> {
         let what = format!("namespace of pid {pid}");
         // A link into the kernel, not one that somebody else could have laid.
@@ -46,7 +47,7 @@ impl Namespace {
     ///
     /// # Errors
     /// `NotFound` where there is no such file, `Invalid` where it is a symbolic link, no network
-    /// namespace, or the host's own.
+    /// namespace, or the host's own; else as [`Namespace::of_pid`].
     pub fn of_path(path: &Path) -> Result<Self> {
         let what = format!("netns:{}", path.display());
         // Only looked at until it is known to be a namespace: to open a pipe or a device may wait
@@ -76,9 +77,8 @@ impl Namespace {
     /// `Kernel` where `/proc` is not mounted.
     pub fn current() -> Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-        let fd = open(OWN, flags, Mode::empty()).map_err(|e| {
-            Error::kernel(format!("cannot open netd's own network namespace: {}", e.desc()))
-        })?;
+        let fd = open(OWN, flags, Mode::empty())
+            .map_err(|e| refused(e, "cannot open netd's own network namespace"))?;
         Self::opened(fd, "netd's own network namespace")
     }
 
@@ -113,7 +113,7 @@ impl Namespace {
         // Mount, PID and other namespaces live in the same file system; only the kernel can tell.
         let fd = reopen(fd.as_fd()).map_err(|e| match e {
             Errno::EINVAL => foreign(what),
-            e => Error::kernel(format!("cannot enter {what}: {}", advice(e))),
+            e => refused(e, &format!("cannot enter {what}")),
         })?;
         let inode = fstat(&fd).map_err(|_| foreign(what))?.st_ino;
         Ok(Self { fd, inode })
@@ -134,7 +134,7 @@ pub fn run_in<T: Send>(namespace: BorrowedFd<'_>, work: impl FnOnce() -> T + Sen
     let inside = move || setns(namespace, CloneFlags::CLONE_NEWNET).map(|()| work());
     match on_a_thread(inside)? {
         Ok(value) => Ok(value),
-        Err(e) => Err(Error::kernel(format!("cannot enter a network namespace: {}", advice(e)))),
+        Err(e) => Err(refused(e, "cannot enter a network namespace")),
     }
 }
 
@@ -147,7 +147,7 @@ pub fn start_time(pid: u32) -> Result<u64> {
     let gone = || Error::not_found(format!("pid {pid}: no such process"));
     let refused = |e: std::io::Error| match e.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOENT | Errno::ESRCH) => gone(),
-        _ => Error::kernel(format!("cannot read /proc/{pid}/stat: {e}")),
+        _ => Error::refused(e.raw_os_error(), format!("cannot read /proc/{pid}/stat: {e}")),
     };
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).map_err(refused)?;
     parse_start_time(&stat).ok_or_else(gone)
@@ -174,7 +174,7 @@ fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
         let thread = thread::Builder::new()
             .name("netns".to_owned())
             .spawn_scoped(scope, work)
-            .map_err(|e| Error::kernel(format!("cannot start a thread: {e}")))?;
+            .map_err(|e| Error::refused(e.raw_os_error(), format!("cannot start a thread: {e}")))?;
         thread.join().map_err(|_| Error::internal("a thread in a network namespace panicked"))
     })
 }
@@ -190,8 +190,12 @@ fn foreign(what: &str) -> Error {
 fn unopened(what: &str, error: Errno, missing: &str) -> Error {
     match error {
         Errno::ENOENT | Errno::ESRCH => Error::not_found(format!("{what}: {missing}")),
-        e => Error::kernel(format!("cannot open {what}: {}", advice(e))),
+        e => refused(e, &format!("cannot open {what}")),
     }
+}
+
+fn refused(error: Errno, what: &str) -> Error {
+    Error::refused(Some(error as i32), format!("{what}: {}", advice(error)))
 }
 
 fn advice(error: Errno) -> String {

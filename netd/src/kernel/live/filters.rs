@@ -5,7 +5,7 @@ use super::Live;
 use crate::error::Result;
 use crate::kernel::netlink::{EGRESS_BLOCK, INGRESS_BLOCK};
 use crate::kernel::{Repair, netns::Namespace};
-use crate::state::Netns;
+use crate::state::{Netns, State};
 use netd_common::abi::programs;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,6 +52,16 @@ impl Live {
     /// The namespace of a container, if it is a known one.
     pub fn namespace(&self, id: Netns) -> Option<Arc<Namespace>> {
         self.insides.namespace(id).ok().cloned()
+    }
+
+    /// Takes namespaces that can't be entered to hold what is `wanted` of them.
+    ///
+    /// # Errors
+    /// The resolver's program can't be asked for its identity.
+    pub fn trust(&mut self, closed: BTreeSet<Netns>, wanted: &State) -> Result<()> {
+        let resolver = self.dataplane()?.resolver_identity()?;
+        self.insides.trust(closed, wanted, resolver);
+        Ok(())
     }
 
     /// Where this agent's program leads to the resolver, of the programs that are on lo.

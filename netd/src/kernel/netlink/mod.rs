@@ -228,7 +228,7 @@ fn kernel() -> SocketAddr {
 }
 
 fn unopened(error: &io::Error) -> Error {
-    Error::kernel(format!("cannot open a netlink socket: {error}"))
+    Error::refused(error.raw_os_error(), format!("cannot open a netlink socket: {error}"))
 }
 
 /// Turns the kernel's refusal of `what` into the line that a person reads.
