@@ -20,7 +20,8 @@ use tables::{CONTAINERS, DECLARED, META, NETWORKS, newer_form, read, replace};
 /// The file that remembers.
 pub struct Store {
     directory: PathBuf,
-    database: Database,
+    /// None once a write has failed: redb takes no more until the file is opened anew.
+    database: Option<Database>,
 }
 
 /// What was remembered.
@@ -46,7 +47,7 @@ impl Store {
         let path = directory.join(FILE);
         let Unreadable { first, kind } = match open_and_read(&path) {
             Ok((database, (remembered, problem))) => {
-                return Ok((Self { directory: directory.into(), database }, remembered, problem));
+                return Ok((Self::of(directory, database), remembered, problem));
             }
             Err(Fault::Refused(error)) => return Err(error),
             Err(Fault::Senseless(error)) => error,
@@ -54,15 +55,21 @@ impl Store {
         let aside = set_aside(&path, kind)?;
         let (database, (remembered, _)) = open_and_read(&path).map_err(Fault::refused)?;
         let problem = format!("{first}; moved to {} and started anew", aside.display());
-        Ok((Self { directory: directory.into(), database }, remembered, Some(problem)))
+        Ok((Self::of(directory, database), remembered, Some(problem)))
+    }
+
+    fn of(directory: &Path, database: Database) -> Self {
+        Self { directory: directory.into(), database: Some(database) }
     }
 
     /// Remembers what `after` says in place of `before`, in one transaction that is on disk when
-    /// this returns.
+    /// this returns. After a failure the file is opened anew, and what it holds counts as `before`.
     ///
     /// # Errors
-    /// The file can't be written; nothing is changed then.
-    pub fn save(&self, before: &Spec, after: &Spec) -> Result<()> {
+    /// The file can't be opened anew or written; nothing is changed then.
+    pub fn save(&mut self, before: &Spec, after: &Spec) -> Result<()> {
+        let found = self.reopen()?;
+        let before = found.as_ref().unwrap_or(before);
         self.write(|transaction| {
             replace(transaction, NETWORKS, &before.networks, &after.networks)?;
             replace(transaction, CONTAINERS, &before.containers, &after.containers)?;
@@ -78,8 +85,8 @@ impl Store {
     /// that of before stays.
     ///
     /// # Errors
-    /// The file can't be written.
-    pub fn save_host(&self, seed: [u8; 5], boot: Option<&str>) -> Result<()> {
+    /// The file can't be written, or could not be when the spec was saved last.
+    pub fn save_host(&mut self, seed: [u8; 5], boot: Option<&str>) -> Result<()> {
         self.write(|transaction| {
             let mut meta = transaction.open_table(META)?;
             meta.insert("seed", seed.as_slice())?;
@@ -144,16 +151,38 @@ impl Store {
         files.into_iter().chain([containers]).collect()
     }
 
-    fn write(&self, edit: impl FnOnce(&WriteTransaction) -> Outcome<()>) -> Result<()> {
-        let commit = || -> Outcome<()> {
-            let transaction = self.database.begin_write()?;
-            edit(&transaction)?;
-            Ok(transaction.commit()?)
+    /// Opens the file anew where a write has failed; gives what is in it then.
+    fn reopen(&mut self) -> Result<Option<Spec>> {
+        if self.database.is_some() {
+            return Ok(None);
+        }
+        let path = self.directory.join(FILE);
+        let failed = |e: Error| e.context("cannot open the state again after a failed write");
+        // A new file would lack what was made up for this host.
+        fs::metadata(&path)
+            .map_err(|e| failed(Error::internal(format!("{}: {e}", path.display()))))?;
+        let (database, (remembered, _)) =
+            open_and_read(&path).map_err(|fault| failed(fault.refused()))?;
+        self.database = Some(database);
+        Ok(Some(remembered.spec))
+    }
+
+    fn write(&mut self, edit: impl FnOnce(&WriteTransaction) -> Outcome<()>) -> Result<()> {
+        let written = match &self.database {
+            Some(database) => commit(database, edit),
+            None => Err("the write before failed".into()),
         };
-        commit().map_err(|e| {
+        written.map_err(|e| {
+            self.database = None;
             Error::internal(format!("cannot write {}: {e}", self.directory.join(FILE).display()))
         })
     }
+}
+
+fn commit(database: &Database, edit: impl FnOnce(&WriteTransaction) -> Outcome<()>) -> Outcome<()> {
+    let transaction = database.begin_write()?;
+    edit(&transaction)?;
+    Ok(transaction.commit()?)
 }
 
 /// redb has an error type per verb; only their words matter here.
@@ -227,12 +256,13 @@ mod tests {
     use super::tables::{FORM, Table};
     use super::*;
     use crate::desired::samples::{container, network, spec};
+    use nix::mount::{MsFlags, mount, umount};
 
     #[test]
     fn what_was_saved_is_read_back_after_a_restart() {
         let directory = tempfile::tempdir().unwrap();
         let (web, db) = (network("web", 1, true), network("db", 2, false));
-        let (store, remembered, problem) = Store::open(directory.path()).unwrap();
+        let (mut store, remembered, problem) = Store::open(directory.path()).unwrap();
         assert_eq!((remembered, problem), (Remembered::default(), None));
         let both = spec([web, db.clone()], [container(1)]);
         let one = spec([db], [container(1), container(2)]);
@@ -248,10 +278,47 @@ mod tests {
         assert_eq!(remembered.boot.as_deref(), Some("boot"));
     }
 
+    #[test]
+    fn a_disk_that_was_full_takes_changes_again() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let small = Some("size=4m");
+        mount(Some("tmpfs"), directory.path(), Some("tmpfs"), MsFlags::empty(), small).unwrap();
+        let tried = catch_unwind(|| fill_and_free(directory.path()));
+        umount(directory.path()).unwrap();
+        tried.unwrap();
+    }
+
+    /// Saves before, while and after the disk is full, and starts anew.
+    fn fill_and_free(directory: &Path) {
+        let specs: Vec<Spec> = (0..4).map(|n| spec([], (1..=n * 40).map(container))).collect();
+        let (mut store, ..) = Store::open(directory).unwrap();
+        store.save_host([1, 2, 3, 4, 5], Some("boot")).unwrap();
+        store.save(&specs[0], &specs[1]).unwrap();
+        let filler = directory.join("filler");
+        let full = io::copy(&mut io::repeat(1), &mut fs::File::create(&filler).unwrap());
+        assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        for _ in 0..3 {
+            let error = store.save(&specs[1], &specs[2]).unwrap_err().message;
+            assert!(error.contains("state.redb: ") && !error.contains('\n'), "{error}");
+        }
+        assert!(store.save_host([0; 5], Some("other")).is_err());
+        fs::remove_file(&filler).unwrap();
+        // As after a change that was noted but could not be stored.
+        store.save(&specs[2], &specs[3]).unwrap();
+        store.save_host([1, 2, 3, 4, 5], None).unwrap();
+        drop(store);
+        let (_store, remembered, problem) = Store::open(directory).unwrap();
+        assert_eq!(problem, None);
+        assert_eq!((remembered.spec, remembered.boot), (specs[3].clone(), Some("boot".into())));
+    }
+
     /// Damages the file of a store that holds a network, and opens it again.
     fn damaged(damage: impl FnOnce(&Path)) -> (tempfile::TempDir, Remembered, Option<String>) {
         let directory = tempfile::tempdir().unwrap();
-        let (store, ..) = Store::open(directory.path()).unwrap();
+        let (mut store, ..) = Store::open(directory.path()).unwrap();
         store.save(&Spec::default(), &spec([network("web", 1, false)], [])).unwrap();
         drop(store);
         damage(&directory.path().join(FILE));

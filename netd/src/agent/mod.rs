@@ -184,7 +184,7 @@ impl Inner {
     /// Stores `next` and takes it as the spec; gives the one before.
     fn store_spec(&mut self, next: Spec) -> Result<Arc<Spec>> {
         let new = gone(&next, &self.spec);
-        let store = || {
+        let mut store = || {
             new.iter().try_for_each(|id| self.store.make_container_directory(id))?;
             self.store.save(&self.spec, &next)
         };

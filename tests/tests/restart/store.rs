@@ -48,7 +48,7 @@ fn nothing_of_the_last_boot_is_taken_for_alive() -> Result<()> {
     }
     let host = host()?;
     host.end_agent(Signal::SIGKILL)?;
-    let (store, remembered, problem) = Store::open(&host.path("state"))?;
+    let (mut store, remembered, problem) = Store::open(&host.path("state"))?;
     ensure!(problem.is_none(), "{problem:?}");
     store.save_host(remembered.seed.context("no seed")?, Some("00000000-another-boot"))?;
     drop(store);
