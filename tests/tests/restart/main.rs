@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails ends the test that uses it")]
 
 mod churn;
+mod closed;
 mod crash;
 mod flows;
 mod repairs;
