@@ -10,8 +10,9 @@ use crate::{
     run,
     world::{ADDRESS, World},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
+use std::io::{IsTerminal, Write};
 
 /// What there is more and more of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +48,18 @@ impl Axis {
         }
     }
 
-    /// A host for each of the sizes.
+    /// A host for each of the sizes. The largest comes first: each agent of the machine looks at every
+    /// namespace that appears, and then there is only one.
     pub(super) fn hosts(self, stage: &str, sizes: &[usize]) -> Result<Vec<Host>> {
-        sizes.iter().map(|count| Host::new(stage, Some(self), *count)).collect()
+        let hosts = sizes.iter().rev().map(|count| Host::new(stage, Some(self), *count));
+        let mut hosts: Vec<Host> = hosts.collect::<Result<_>>()?;
+        hosts.reverse();
+        Ok(hosts)
+    }
+
+    /// Each of what there is more of has a network namespace of its own.
+    fn has_namespaces(self) -> bool {
+        self != Self::Ports
     }
 
     /// Makes number `number`, which nobody talks to.
@@ -86,6 +96,10 @@ impl Host {
     fn new(stage: &str, axis: Option<Axis>, count: usize) -> Result<Self> {
         let word = format!("{}{count}", axis.map_or("one", Axis::name));
         let site = Site::new(stage, &word, &format!("a host with {word}"))?;
+        let namespaces = axis.is_some_and(Axis::has_namespaces);
+        for number in (1..count).filter(|_| namespaces) {
+            site.world.namespace(&format!("e{number}"))?;
+        }
         site.world.start_agent()?;
         let netctl = |words: &[&str]| run::read(&mut site.world.netctl(words)).map(drop);
         netctl(&["network", "create", "--subnet", "10.120.0.0/16", NETWORK])?;
@@ -95,7 +109,9 @@ impl Host {
             ["tcp", "udp"].map(|protocol| format!("-p{HOST_PORT}:{CONTAINER_PORT}/{protocol}"));
         netctl(&[&run[..], &["server", &ports[0], &ports[1]], &sleep].concat())?;
         for number in 1..count {
-            axis.map_or(Ok(()), |axis| axis.one_more(&site.world, number))?;
+            tell(number, count);
+            let more = axis.map_or(Ok(()), |axis| axis.one_more(&site.world, number));
+            more.with_context(|| format!("number {number} of {count}"))?;
         }
         // Last: what its packets are compared with is as full as it gets.
         netctl(&[&run[..], &["client"], &sleep].concat())?;
@@ -115,11 +131,17 @@ impl Host {
     }
 }
 
+/// Where somebody looks on.
+fn tell(number: usize, count: usize) {
+    let mut out = std::io::stdout();
+    if out.is_terminal() && number.is_multiple_of(25) {
+        let _ = write!(out, "\r    {number} of {count}\r").and_then(|()| out.flush());
+    }
+}
+
 /// A namespace on `network` that does nothing.
 fn endpoint(world: &World, network: &str, number: usize) -> Result<()> {
-    let who = format!("e{number}");
-    world.namespace(&who)?;
-    let container = format!("netns:{}", world.file(&who));
+    let container = format!("netns:{}", world.file(&format!("e{number}")));
     let path = format!("/v1/networks/{network}/connect");
     http::post(&world.path(SOCKET), &path, &json!({ "Container": container }))
 }
