@@ -86,7 +86,7 @@ usage: cargo xtask VERB
   bench full [--rounds N] [--quick] [--processors two|awake|one] [--peers A,B] [--out DIR]
                  container to container next to a raw veth pair, loopback, Linux bridges, Docker's rules
                  and a running Docker engine: table, Markdown, JSON and plots in target/bench/full
-  bench scale [--rounds N] [--quick] [--out DIR]
+  bench scale [--rounds N] [--quick] [--axes networks,endpoints,ports] [--out DIR]
                  connections and packets over the number of networks, endpoints and published ports: 1 to
                  1,000; tables, JSON and plots in target/bench/scale
   bench ports [--rounds N] [--quick] [--processors two|awake|one]

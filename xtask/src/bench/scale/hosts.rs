@@ -48,6 +48,15 @@ impl Axis {
         }
     }
 
+    /// By their names, with commas between.
+    pub(super) fn parse(list: &str) -> Result<Vec<Self>> {
+        let axis = |name: &str| {
+            let found = Self::ALL.into_iter().find(|axis| axis.name() == name);
+            found.with_context(|| format!("there are networks, endpoints and ports, not {name:?}"))
+        };
+        list.split(',').map(axis).collect()
+    }
+
     /// A host for each of the sizes. The largest comes first: each agent of the machine looks at every
     /// namespace that appears, and then there is only one.
     pub(super) fn hosts(self, stage: &str, sizes: &[usize]) -> Result<Vec<Host>> {

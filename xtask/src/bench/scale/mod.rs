@@ -26,6 +26,8 @@ struct Options {
     seconds: f64,
     /// A look whether everything works; its figures judge nobody.
     quick: bool,
+    /// What there is more and more of.
+    axes: Vec<Axis>,
     /// Where the report goes.
     out: PathBuf,
 }
@@ -89,7 +91,7 @@ pub(crate) fn play(name: &str, options: &[&str]) -> Result<()> {
     let sizes: &[usize] = if options.quick { &[10] } else { &[10, 100, 1000] };
     let one = run::stage("a host with one of each", || Host::one(name))?;
     let mut report = Report::new(options.quick, options.rounds, options.seconds);
-    for axis in Axis::ALL {
+    for axis in options.axes.iter().copied() {
         let what = format!("hosts with more {}", axis.name());
         let more = run::stage(&what, || axis.hosts(name, sizes))?;
         let hosts: Vec<&Host> = [&one].into_iter().chain(&more).collect();
@@ -175,7 +177,8 @@ impl Options {
         let quick = words.contains(&"--quick");
         let (rounds, seconds) = if quick { (1, 0.2) } else { (7, 1.0) };
         let out = run::root().join("target/bench/scale");
-        let mut options = Self { rounds, seconds, quick, out };
+        let axes = Axis::ALL.to_vec();
+        let mut options = Self { rounds, seconds, quick, axes, out };
         let mut words = words.iter().filter(|word| **word != "--quick");
         while let Some(word) = words.next() {
             let value =
@@ -187,7 +190,10 @@ impl Options {
                         .with_context(|| format!("--rounds takes a number, not {value:?}"))?;
                 }
                 "--out" => options.out = env::current_dir()?.join(Path::new(value)),
-                other => bail!("bench scale takes --rounds, --quick and --out, not {other:?}"),
+                "--axes" => options.axes = Axis::parse(value)?,
+                other => {
+                    bail!("bench scale has no option {other:?}; `cargo xtask help` lists them")
+                }
             }
         }
         ensure!(options.rounds > 0, "--rounds must be at least 1");
@@ -244,7 +250,9 @@ mod tests {
     fn options_are_read() {
         assert_eq!(Options::parse(&["--rounds", "3"]).unwrap().rounds, 3);
         assert!(Options::parse(&["--quick"]).unwrap().quick);
-        for wrong in [&["--rounds", "0"][..], &["--out"], &["--sizes", "1"]] {
+        let some = Options::parse(&["--axes", "ports,networks"]).unwrap().axes;
+        assert_eq!(some, [Axis::Ports, Axis::Networks]);
+        for wrong in [&["--rounds", "0"][..], &["--out"], &["--axes", "cats"]] {
             assert!(Options::parse(wrong).is_err(), "{wrong:?}");
         }
     }
