@@ -1,7 +1,7 @@
 //! What is no question.
 
 use super::site::{Site, question, texts};
-use hickory_proto::rr::RecordType;
+use hickory_proto::{op::Message, rr::RecordType};
 use netd_tests::ns::is_root;
 use std::{fs, time::Duration};
 
@@ -65,9 +65,16 @@ fn a_storm_of_garbage_leaves_memory_and_answers_alone() {
     while client.0.recv(&mut [0; 512]).is_ok() {}
     let after = resident(&site);
     assert!(after < before + 20_000, "{before} kB before, {after} kB after");
+    // What is left of the storm may fill the socket: clients ask again then.
     let again = site.client();
-    again.0.set_read_timeout(Some(Duration::from_secs(9))).unwrap();
-    assert_eq!(texts(&again.ask("db.")), ["172.18.0.3"]);
+    again.0.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut room = [0; 512];
+    let answered = (0..20).find_map(|_| {
+        again.send("db.", RecordType::A);
+        again.0.recv(&mut room).ok()
+    });
+    let answer = Message::from_vec(&room[..answered.unwrap()]).unwrap();
+    assert_eq!(texts(&answer), ["172.18.0.3"]);
 }
 
 /// Memory that the process has, kB.

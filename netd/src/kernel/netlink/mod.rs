@@ -51,8 +51,9 @@ pub struct Netlink {
     /// Made anew after it has ended, which a refusal to send brings about.
     connection: std::sync::Mutex<Connection>,
     namespace: Option<OwnedFd>,
-    /// The kernel runs one dump per socket and refuses a second one.
-    dumping: Mutex<()>,
+    /// One request or dump at a time: the kernel refuses a second dump on a socket, and drops answers to
+    /// one that is full.
+    busy: Mutex<()>,
 }
 
 type Connection = ConnectionHandle<RouteNetlinkMessage>;
@@ -111,7 +112,7 @@ impl Netlink {
 
     fn connect(namespace: Option<OwnedFd>) -> io::Result<Self> {
         let connection = std::sync::Mutex::new(connection()?);
-        Ok(Self { connection, namespace, dumping: Mutex::new(()) })
+        Ok(Self { connection, namespace, busy: Mutex::new(()) })
     }
 
     fn connection(&self) -> Connection {
@@ -142,14 +143,26 @@ impl Netlink {
         self.ask(requests).await.into_iter().try_for_each(|reply| reply.map(drop))
     }
 
-    /// Sends requests in one go and gives one answer for each, in order.
+    /// Sends requests in order and gives one answer for each.
     async fn ask(&self, requests: Vec<Request>) -> Vec<Reply<Option<RouteNetlinkMessage>>> {
-        let expected = requests.len();
-        // The connection sends one batch each time it is woken: behind an empty one, which gets no
-        // answer to wake it, the next request would wait for ever.
-        if expected == 0 {
-            return Vec::new();
+        // A socket that a dump or too many answers have filled loses the next answer, and whoever
+        // waits for that one would do so for ever.
+        let _alone = self.busy.lock().await;
+        let mut replies = Vec::with_capacity(requests.len());
+        let mut requests = requests.into_iter();
+        loop {
+            // The connection sends one batch each time it is woken: behind an empty one, which gets
+            // no answer to wake it, the next request would wait for ever.
+            let some: Vec<Request> = requests.by_ref().take(MOST_AT_ONCE).collect();
+            if some.is_empty() {
+                return replies;
+            }
+            replies.extend(self.ask_some(some).await);
         }
+    }
+
+    async fn ask_some(&self, requests: Vec<Request>) -> Vec<Reply<Option<RouteNetlinkMessage>>> {
+        let expected = requests.len();
         let requests = requests.into_iter().map(|r| flagged(r, NLM_F_REQUEST));
         let mut replies = Vec::with_capacity(expected);
         if let Ok(answers) = self.connection().request_batch(requests, kernel()) {
@@ -168,7 +181,7 @@ impl Netlink {
 
     /// Everything of one kind, from one consistent moment.
     async fn dump(&self, request: RouteNetlinkMessage) -> Reply<Vec<RouteNetlinkMessage>> {
-        let _alone = self.dumping.lock().await;
+        let _alone = self.busy.lock().await;
         for _ in 0..DUMP_TRIES {
             let request = flagged(request.clone().into(), NLM_F_REQUEST | NLM_F_DUMP);
             if let Some(items) = self.dump_once(request).await? {
@@ -243,5 +256,7 @@ fn refused(what: impl std::fmt::Display) -> impl FnOnce(Errno) -> Error {
     }
 }
 
+/// Requests whose answers a socket holds for sure: each takes less than a KiB of some 200.
+const MOST_AT_ONCE: usize = 64;
 /// How often a dump is tried again because things changed meanwhile.
 const DUMP_TRIES: usize = 32;
