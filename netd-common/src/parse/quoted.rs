@@ -30,8 +30,23 @@ pub(super) fn read<P: Packet + ?Sized>(packet: &P, headers: &mut Headers) {
     } else {
         ipv6(packet, l3, &mut headers.quoted)
     };
-    headers.parsed.quotes = read && ports(packet, &mut headers.quoted);
+    headers.parsed.quotes =
+        read && ports(packet, &mut headers.quoted) && ends_within(&headers.parsed, &headers.quoted);
 }
+
+/// What was read belongs to the error: behind its end comes the link's padding, which no checksum of
+/// its covers.
+#[inline(always)]
+fn ends_within(parsed: &Parsed, quoted: &Parsed) -> bool {
+    let transport = match quoted.protocol {
+        ICMP | ICMPV6 => IcmpHdr::LEN,
+        _ => PORTS,
+    };
+    usize::from(quoted.l4) + transport <= usize::from(parsed.l3) + usize::from(parsed.length)
+}
+
+/// Bytes of the two ports with which TCP, UDP and SCTP begin.
+const PORTS: usize = 4;
 
 #[inline(always)]
 fn ipv4<P: Packet + ?Sized>(packet: &P, l3: usize, quoted: &mut Parsed) -> bool {
@@ -58,7 +73,9 @@ fn ports<P: Packet + ?Sized>(packet: &P, quoted: &mut Parsed) -> bool {
     let l4 = usize::from(quoted.l4);
     match quoted.protocol {
         TCP | UDP | SCTP => {
-            let Some(Bytes([a, b, c, d])) = packet.far_header::<Bytes<4>>(l4) else { return false };
+            let Some(Bytes([a, b, c, d])) = packet.far_header::<Bytes<PORTS>>(l4) else {
+                return false;
+            };
             (quoted.source_port, quoted.destination_port) = ([a, b], [c, d]);
             true
         }

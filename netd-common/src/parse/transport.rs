@@ -125,10 +125,12 @@ fn read_tcp<P: Packet + ?Sized>(packet: &P, tcp: &TcpHdr, parsed: &mut Parsed) {
     parsed.acknowledgement = u32::from_be_bytes(tcp.ack_seq);
     parsed.window = u16::from_be_bytes(tcp.window);
     let words = u32::from(tcp.offset >> 4);
+    let there = u32::from(parsed.length.saturating_sub(parsed.l4 - parsed.l3)) / 4;
     if let Some(payload) = packet.segment() {
         parsed.length = parsed.l4 - parsed.l3 + words as u16 * 4 + payload;
     }
     if tcp.flags & TCP_SYN != 0 {
-        options::read(packet, parsed, words);
+        // Behind the packet's end comes the link's padding.
+        options::read(packet, parsed, if words < there { words } else { there });
     }
 }

@@ -1,6 +1,6 @@
 //! Errors that are about no translated packet, or can't be told to be.
 
-use super::{Message, Shape, unreachable};
+use super::{Message, Place, Shape, unreachable};
 use crate::cases::family::{Family, LEAVING, called};
 use crate::cases::{Case, Hook, World, end, enter, from, from_outside, leaving, publish, record};
 use crate::frame::{Body, Frame, error};
@@ -154,10 +154,42 @@ fn unreadable(family: Family) -> Vec<Case> {
         let name = format!("of a container that quotes {what} is refused");
         rows.push(row(family, name, LEAVING, &packet, Verdict::Drop(DropReason::Protocol)));
     }
+    rows.extend(padded(family, (outer, inside)));
     let redirect = if family.v4 { 5 } else { 137 };
     let body = || error(redirect, 0, 0, &whole(outer.0, outer.1));
     let packet = from_outside(family.router, host, body());
     rows.push(row(family, "a redirect is the host's", Hook::UplinkIn, &packet, Verdict::Pass));
+    rows
+}
+
+/// What follows the packet's own end is the link's: it is no part of the quotation, and neither the
+/// error's checksum nor its receiver takes it for one.
+fn padded(family: Family, (outer, inside): ((Place, Place), (Place, Place))) -> Vec<Case> {
+    let (far, host, inner) = (family.far, family.host, family.of(A));
+    let (kind, code) = unreachable(family);
+    let mut rows = Vec::new();
+    let header = if family.v4 { 20 } else { 40 };
+    for (what, kept) in [("its IP header", header), ("three bytes of its TCP", header + 3)] {
+        let mut add = |name: &str, hook, packet: &Frame, rest: &[u8], verdict| {
+            let name = format!("{name} that ends behind {what}, in a longer frame");
+            let mut case = row(family, name, hook, packet, verdict);
+            case.packet.extend(rest);
+            case.out.clone_from(&case.packet);
+            rows.push(case);
+        };
+        let halves = |(from, to)| {
+            let mut quoted = Shape::Ports.quoted(family, from, to);
+            let rest = quoted.split_off(kept);
+            (error(kind, code, 0, &quoted), rest)
+        };
+        let (body, rest) = halves(outer);
+        let packet = from_outside(family.router, host, body);
+        add("from outside about a packet", Hook::UplinkIn, &packet, &rest, Verdict::Pass);
+        let (body, rest) = halves(inside);
+        let packet = leaving(inner, far, body);
+        let refused = Verdict::Drop(DropReason::Protocol);
+        add("of a container about a packet", LEAVING, &packet, &rest, refused);
+    }
     rows
 }
 

@@ -50,7 +50,28 @@ fn segments(family: Family) -> Vec<Case> {
     };
     let mut all: Vec<_> = rows.into_iter().map(limited).collect();
     all.push(answer_limited(family));
+    all.push(options_behind_the_end(family));
     all
+}
+
+/// A header that claims options, of a packet that ends before them: they are the link's padding.
+fn options_behind_the_end(family: Family) -> Case {
+    let doff = 14 + if family.v4 { 20 } else { 40 } + 12;
+    let segment = || Segment::new((4000, 443), SYN);
+    let short = |from| leaving(from, family.far, Body::Segment(segment()));
+    let syn = |from| {
+        let mut bytes = short(from).bytes();
+        bytes[doff] = 6 << 4;
+        [&bytes[..], &[2, 4, 5, 180]].concat()
+    };
+    let host = end(family.host, 4000);
+    let verdict = translated(host);
+    let mut case = row(family, "options behind the end stay", &short(family.of(A)), verdict)
+        .world(|w| w.networks.get_mut(&A.network).unwrap().mss = 1000)
+        .out(syn(family.host))
+        .flows(&[(key(family, host, 6), State::Unreplied)]);
+    case.packet = syn(family.of(A));
+    case
 }
 
 /// The answer to a published port's SYN announces as well.
