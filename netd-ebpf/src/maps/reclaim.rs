@@ -63,15 +63,20 @@ unsafe extern "C" fn bury(
 ) -> c_long {
     let mut tables = Maps::new();
     let Some(walk) = RECLAIMED.get_ptr_mut(0) else { return 1 };
-    // SAFETY: the kernel hands over an entry of the map; the other map holds a `Walk`.
-    let (key, flow, walk) = unsafe { (&*key, &*flow, &mut *walk) };
-    walk.seen += 1;
-    if nat::is_dead(&tables, flow, key) {
+    // SAFETY: the kernel hands over an entry of the map.
+    let (key, flow) = unsafe { (&*key, &*flow) };
+    let dead = nat::is_dead(&tables, flow, key);
+    if dead {
         let network = flow.network;
         nat::forget(&mut tables, key, network);
-        walk.found += 1;
     }
-    (walk.found >= ENOUGH || walk.seen >= MOST).into()
+    // SAFETY: the map holds a `Walk` there, which every processor that walks counts in: by pointer,
+    // as none has it alone. A count that is lost makes a walk longer, no more.
+    unsafe {
+        (*walk).seen += 1;
+        (*walk).found += u64::from(dead);
+        ((*walk).found >= ENOUGH || (*walk).seen >= MOST).into()
+    }
 }
 
 /// Dead flows that make one walk worthwhile.

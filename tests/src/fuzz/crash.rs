@@ -216,7 +216,7 @@ mod tests {
     fn text_survives_the_round_trip() {
         for seed in 0..50 {
             let mut random = Random::new(seed);
-            let world = tables::world(&mut random);
+            let world = tables::world(&mut random, seed);
             let step = Step { hook: Hook::UplinkOut(111), packet: vec![0, 1, 0xff] };
             let crash = Crash { note: "some\nnote\n".into(), world, steps: vec![step] };
             let back = Crash::from_text(&crash.to_text()).unwrap();

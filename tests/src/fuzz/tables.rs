@@ -17,8 +17,9 @@ use netd_common::{
     parse::{SCTP, TCP, UDP},
 };
 
-/// Tables as an agent could have filled them, with flows.
-pub(super) fn world(random: &mut Random) -> World {
+/// Tables as an agent could have filled them, with flows. In each kind's turn something is missing:
+/// by the round and not by chance, so that a short run meets them all too.
+pub(super) fn world(random: &mut Random, round: u64) -> World {
     let mut world = World::standard();
     configure(&mut world, random);
     for number in 1..=5 {
@@ -37,9 +38,7 @@ pub(super) fn world(random: &mut Random) -> World {
     for list in 1..3 {
         (0..random.below(4)).for_each(|_| client(&mut world, random, list));
     }
-    if random.chance(20) {
-        lose_something(&mut world, random);
-    }
+    lose_something(&mut world, random, round % LOSSES_EVERY);
     world
 }
 
@@ -217,18 +216,22 @@ fn socket(world: &mut World, random: &mut Random) {
     }
 }
 
+/// Rounds until the same thing is missing again; nothing is in most of them.
+const LOSSES_EVERY: u64 = 25;
+
 /// Something that should be there is not.
-fn lose_something(world: &mut World, random: &mut Random) {
+fn lose_something(world: &mut World, random: &mut Random, turn: u64) {
     let container = random.pick(&ALL);
-    match random.below(5) {
+    match turn {
         0 => drop(world.devices.remove(&container.ifindex())),
         1 => drop(world.networks.remove(&container.network)),
         2 => world.endpoints.retain(|(network, _), _| *network != container.network),
         3 => drop(world.uplinks.remove(&UPLINK)),
-        _ => {
+        4 => {
             if let Some(device) = world.devices.get_mut(&container.ifindex()) {
                 device.flags ^= DEVICE_IPV6;
             }
         }
+        _ => {}
     }
 }

@@ -94,9 +94,9 @@ fn rounds(seed: u64, shared: &Shared) -> Result<Option<Crash>> {
         Sides::Both => Pair::new()?,
         Sides::Bytes => Pair::of_bytes(),
     };
-    for round in 0.. {
+    for round in 0_u64.. {
         let mut random = Random::new(seed ^ (round << 32));
-        let mut world = tables::world(&mut random);
+        let mut world = tables::world(&mut random, round);
         for _ in 0..BATCHES {
             if shared.is_over() {
                 shared.count_paths(pair.paths()?);
