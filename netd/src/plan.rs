@@ -13,6 +13,7 @@ use std::{
 };
 
 mod display;
+mod effects;
 mod renames;
 
 /// Effects in the order in which to have them; empty where nothing is to be done.

@@ -57,7 +57,9 @@ impl Agent {
             prune: request.prune,
             dry_run: request.dry_run,
         };
-        self.inner.lock().await.apply(&declaring).await
+        let applied = self.inner.lock().await.apply(&declaring).await?;
+        self.departures.now().await;
+        Ok(applied)
     }
 
     /// What exists, as a file that declares it.

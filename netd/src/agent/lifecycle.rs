@@ -57,7 +57,10 @@ impl Agent {
     pub async fn exit_container(&self, reference: &str, request: ContainerExit) -> Result<()> {
         let mut inner = self.inner.lock().await;
         let id = inner.spec.container(reference)?.id.clone();
-        inner.record(|spec| ended(spec, &id, request.code)).await
+        inner.record(|spec| ended(spec, &id, request.code)).await?;
+        drop(inner);
+        self.departures.now().await;
+        Ok(())
     }
 
     /// Ends a container: politely, then after the time that was given by force. One that does
@@ -110,6 +113,8 @@ impl Agent {
             let id = container.id.as_str();
             inner.change(|spec| spec.remove_container(id, force)).await?;
         }
+        drop(inner);
+        self.departures.now().await;
         Ok(removed)
     }
 

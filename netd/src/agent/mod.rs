@@ -27,9 +27,10 @@ use crate::desired::UplinkChoice;
 use crate::error::{Error, Result};
 use crate::kernel::live::Live;
 use crate::kernel::lock::Lock;
+use crate::kernel::netlink::Departures;
 use crate::spec::{Spec, name::Id};
 use crate::store::Store;
-use reconcile::{advance, settle};
+use reconcile::{advance, by_memory, settle};
 use repairs::{Repairs, Seen};
 use std::{
     collections::BTreeMap,
@@ -45,6 +46,7 @@ pub struct Agent {
     inner: Mutex<Inner>,
     flows: flows::Flows,
     readers: snapshot::Readers,
+    departures: Departures,
     /// Ticks after every change of the spec.
     changed: watch::Receiver<()>,
     /// Whether a teardown is done.
@@ -162,8 +164,11 @@ impl Inner {
 
     /// As [`Inner::settle`], where `before` was wanted up to now.
     async fn settle_from(&mut self, before: &Spec) {
-        let errors =
-            settle(&mut self.live, &mut self.seen, before, &self.spec, &self.uplinks).await;
+        let (live, seen, spec) = (&mut self.live, &mut self.seen, &self.spec);
+        let errors = match by_memory(live, seen, spec, &self.uplinks).await {
+            true => Vec::new(),
+            false => settle(live, seen, before, spec, &self.uplinks).await,
+        };
         self.settled(&errors);
     }
 

@@ -97,6 +97,9 @@ impl Agent {
         let disconnect = |spec: &mut Spec, ports: &mut PortHost<'_>| {
             spec.disconnect(network, &request.container, ports)
         };
-        inner.change_ports(publishes, disconnect).await.map(drop)
+        inner.change_ports(publishes, disconnect).await?;
+        drop(inner);
+        self.departures.now().await;
+        Ok(())
     }
 }

@@ -5,8 +5,9 @@ use super::repairs::Seen;
 use crate::desired::{UplinkChoice, desired};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
-use crate::plan::{Plan, plan};
+use crate::plan::{Plan, Step, plan};
 use crate::spec::Spec;
+use std::mem;
 
 /// Provides `spec` as far as the kernel lets it, and says what could not be done. What was due for
 /// `before` already is noted in `seen` as put back.
@@ -18,6 +19,7 @@ pub(super) async fn settle<K: Kernel>(
     uplinks: &UplinkChoice,
 ) -> Vec<Error> {
     let mut rest = Plan::default();
+    seen.settled = false;
     for _ in 0..PASSES {
         let (actual, host) = match kernel.observe().await {
             Ok(observed) => observed,
@@ -34,6 +36,7 @@ pub(super) async fn settle<K: Kernel>(
                 result => errors.extend(result.err()),
             }
         }
+        seen.settled = rest.0.is_empty();
         if rest.0.is_empty() || !errors.is_empty() {
             return errors;
         }
@@ -53,11 +56,15 @@ pub(super) async fn advance<K: Kernel>(
     after: &Spec,
     uplinks: &UplinkChoice,
 ) -> Result<()> {
+    if by_memory(kernel, seen, after, uplinks).await {
+        return Ok(());
+    }
     let mut rest = Plan::default();
     for _ in 0..PASSES {
         let (actual, host) = kernel.observe().await?;
         let due = plan(&desired(before, &host, uplinks), &actual).0;
         rest = plan(&desired(after, &host, uplinks), &actual);
+        seen.settled = rest.0.is_empty();
         if rest.0.iter().all(|step| due.contains(step)) {
             return Ok(());
         }
@@ -74,6 +81,62 @@ pub(super) async fn advance<K: Kernel>(
         }
     }
     unsettled(&rest).map_or(Ok(()), Err)
+}
+
+/// As [`advance`] where containers come, go or change, and nothing else does: by what was last seen
+/// of the kernel, in one pass. Nothing is looked at, which takes longer than the change; a change
+/// makes events, and they bring a look. False where that is not enough: it is to be looked at then.
+pub(super) async fn by_memory<K: Kernel>(
+    kernel: &mut K,
+    seen: &mut Seen,
+    after: &Spec,
+    uplinks: &UplinkChoice,
+) -> bool {
+    // False until the end: a request that is given up on the way leaves something to do.
+    let settled = mem::take(&mut seen.settled);
+    let Some((actual, host)) = kernel.recall().filter(|_| settled) else { return false };
+    let Plan(steps) = plan(&desired(after, host, uplinks), actual);
+    if !steps.iter().all(is_of_a_container) {
+        return false;
+    }
+    for step in &steps {
+        tracing::debug!("{step}");
+        if let Err(error) = kernel.apply(step).await {
+            tracing::debug!("{error}");
+            return false;
+        }
+    }
+    seen.settled = true;
+    true
+}
+
+/// It changes nothing but a container's own devices, addresses, routes and ports.
+fn is_of_a_container(step: &Step) -> bool {
+    match step {
+        Step::DeletePublished(_)
+        | Step::DeleteDevice(_)
+        | Step::DeleteVeth(_)
+        | Step::DeleteResolver(_)
+        | Step::PutVeth(..)
+        | Step::PutDevice(..)
+        | Step::RaiseVeth(_)
+        | Step::SetGateways(..)
+        | Step::PutResolver(_)
+        | Step::StartPolling(..)
+        | Step::StopPolling(..)
+        | Step::PutPublished(..) => true,
+        Step::Rename(..)
+        | Step::PutBridge(..)
+        | Step::DeleteBridge(_)
+        | Step::PutNetwork(..)
+        | Step::DeleteNetwork(_)
+        | Step::PutLocal(_)
+        | Step::DeleteLocal(_)
+        | Step::PutUplink(..)
+        | Step::DetachUplink(_)
+        | Step::PutExpress(..)
+        | Step::DeleteExpress(_) => false,
+    }
 }
 
 fn unsettled(rest: &Plan) -> Option<Error> {
@@ -98,24 +161,36 @@ mod tests {
     struct Fake {
         model: Model,
         refuses: fn(&Step) -> bool,
+        looks: usize,
+        picture: Option<(State, Host)>,
     }
 
     impl Kernel for Fake {
         async fn observe(&mut self) -> Result<(State, Host)> {
+            self.looks += 1;
+            self.picture = Some((self.model.0.clone(), host()));
             Ok((self.model.0.clone(), host()))
+        }
+
+        fn recall(&self) -> Option<&(State, Host)> {
+            self.picture.as_ref()
         }
 
         async fn apply(&mut self, step: &Step) -> Result<()> {
             if (self.refuses)(step) {
+                self.picture = None;
                 return Err(Error::kernel(format!("refused: {step}")));
             }
             self.model.apply(step);
+            if let Some((state, _)) = &mut self.picture {
+                state.follow(step);
+            }
             Ok(())
         }
     }
 
     fn empty(refuses: fn(&Step) -> bool) -> Fake {
-        Fake { model: Model(State::default()), refuses }
+        Fake { model: Model(State::default()), refuses, looks: 0, picture: None }
     }
 
     /// A network with a container that publishes a port.
@@ -190,12 +265,50 @@ mod tests {
         assert_eq!(kernel.model.0.networks.len(), 2);
     }
 
+    /// A kernel that provides a network, and what the agent knows of it.
+    async fn quiet(refuses: fn(&Step) -> bool) -> (Fake, Seen, Spec) {
+        let (mut kernel, mut seen) = (empty(refuses), Seen::default());
+        let before = spec([network("web", 1, true)], []);
+        let errors = settle(&mut kernel, &mut seen, &before, &before, &AUTO).await;
+        assert_eq!((errors, seen.settled), (Vec::new(), true));
+        kernel.looks = 0;
+        (kernel, seen, before)
+    }
+
+    #[tokio::test]
+    async fn a_container_comes_and_goes_without_a_look() {
+        let (mut kernel, mut seen, before) = quiet(|_| false).await;
+        for (from, to) in [(&before, &web()), (&web(), &before)] {
+            advance(&mut kernel, &mut seen, from, to, &AUTO).await.unwrap();
+            assert_eq!(plan(&desired(to, &host(), &AUTO), &kernel.model.0), Plan::default());
+            assert_eq!(kernel.recall().unwrap().0, kernel.model.0);
+        }
+        assert_eq!(kernel.looks, 0);
+        advance(&mut kernel, &mut seen, &before, &with_another_network(), &AUTO).await.unwrap();
+        assert!(kernel.looks > 0, "a network is more than containers");
+    }
+
+    #[tokio::test]
+    async fn what_memory_cannot_do_is_looked_at() {
+        let (mut kernel, mut seen, before) = quiet(PUBLISHING).await;
+        let error = advance(&mut kernel, &mut seen, &before, &web(), &AUTO).await.unwrap_err();
+        assert!(error.message.starts_with("refused: publish"), "{error}");
+        assert_eq!((kernel.looks > 0, seen.settled), (true, false));
+        // The trouble is there, so memory is not asked.
+        kernel.looks = 0;
+        advance(&mut kernel, &mut seen, &web(), &before, &AUTO).await.unwrap();
+        assert_eq!((kernel.looks > 0, seen.settled), (true, true));
+    }
+
     #[tokio::test]
     async fn a_kernel_that_forgets_is_found_out() {
         struct Forgetful(Fake);
         impl Kernel for Forgetful {
             async fn observe(&mut self) -> Result<(State, Host)> {
                 self.0.observe().await
+            }
+            fn recall(&self) -> Option<&(State, Host)> {
+                None
             }
             async fn apply(&mut self, _: &Step) -> Result<()> {
                 Ok(())

@@ -59,6 +59,7 @@ impl Agent {
         let home = Home::new(&config.socket, &config.resolv_conf)?.of(config.names_by);
         let resolver = Resolver::new(home, config.host_names)?;
         let readers = Readers::new(config, &live, &resolver)?;
+        let departures = live.departures();
         // Before anything is read, so that no change falls in between.
         let events = Live::events()?;
         let inside = live.inside_events().ok_or_else(|| Error::internal("nobody listens"))?;
@@ -95,6 +96,7 @@ impl Agent {
             inner: Mutex::new(inner),
             flows,
             readers,
+            departures,
             changed: changes,
             over: watch::Sender::new(false),
             started: Instant::now(),

@@ -103,6 +103,8 @@ impl Agent {
         let mut errors = inner.end_containers().await;
         inner.resolver.end().await;
         errors.extend(inner.remove_devices().await);
+        // Programs and maps go last: a veth that is still there must not be without them.
+        self.departures.now().await;
         errors.extend(inner.remove_files().err());
         errors.extend(inner.live.remove().err());
         errors.extend(inner.store.remove().err());

@@ -69,13 +69,16 @@ impl Insides {
     pub(super) async fn join(&mut self, namespace: Namespace) -> Result<()> {
         let id = namespace.id();
         if !self.namespaces.contains_key(&id) {
-            let socket = Netlink::open_in(namespace.as_fd())?;
-            socket.raise_loopback().await?;
-            if self.heard.wake.is_some() {
+            let (socket, listener) = if self.heard.wake.is_some() {
                 let heard = self.heard.clone();
-                let listener = Netlink::listen_in(namespace.as_fd(), move || heard.note(id))?;
-                self.listeners.insert(id, listener);
-            }
+                let tell = move || heard.note(id);
+                let (socket, listener) = Netlink::open_and_listen_in(namespace.as_fd(), tell)?;
+                (socket, Some(listener))
+            } else {
+                (Netlink::open_in(namespace.as_fd())?, None)
+            };
+            socket.raise_loopback().await?;
+            self.listeners.extend(listener.map(|listener| (id, listener)));
             self.sockets.insert(id, socket);
             self.namespaces.insert(id, Arc::new(namespace));
             self.closed.remove(&id);

@@ -4,7 +4,7 @@ use super::{
     Kernel, Repair,
     dataplane::{Counters, Dataplane, FlowTables, Settings},
     insides::Insides,
-    netlink::{Card, Netlink},
+    netlink::{Card, Departures, Netlink},
     netns::Namespace,
 };
 use crate::desired::XdpChoice;
@@ -22,6 +22,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+mod entries;
 mod express;
 mod filters;
 mod mend;
@@ -43,10 +44,14 @@ pub struct Live {
     xdp: XdpChoice,
     /// The program that netd put into each shared block.
     filters: BTreeMap<u32, u32>,
+    /// Veths that were bound to the blocks since they were last observed, and are to be raised.
+    bound: BTreeSet<u32>,
     /// Addresses that the host lost and whose flows are to be voided.
     vanished: BTreeSet<IpAddr>,
     /// Whether the maps that are otherwise remembered are to be read again.
     reread: bool,
+    picture: Option<(State, Host)>,
+    departures: Departures,
     /// The bridges, as last observed, and whether each routes IPv6.
     bridges: Vec<(InterfaceName, bool)>,
     repairs: Vec<Repair>,
@@ -68,8 +73,11 @@ impl Live {
             cards: BTreeMap::new(),
             xdp: XdpChoice::default(),
             filters: BTreeMap::new(),
+            bound: BTreeSet::new(),
             vanished: BTreeSet::new(),
             reread: false,
+            picture: None,
+            departures: Departures::default(),
             bridges: Vec::new(),
             repairs: Vec::new(),
         })
@@ -147,6 +155,12 @@ impl Live {
         self.dataplane.take().ok_or_else(torn_down)?.remove()
     }
 
+    /// The veths that are on their way out.
+    #[must_use]
+    pub fn departures(&self) -> Departures {
+        self.departures.clone()
+    }
+
     fn dataplane(&self) -> Result<&Dataplane> {
         self.dataplane.as_ref().ok_or_else(torn_down)
     }
@@ -162,18 +176,21 @@ impl Live {
             Step::Rename(from, to) => self.host.rename_link(from, to).await,
             Step::DeleteVeth(name) => {
                 self.insides.touch_behind(name);
-                self.host.delete_link(name).await
+                let netns = self.netns_behind(name);
+                self.host.dismiss_veth(name, netns, &self.departures).await
             }
             Step::PutVeth(name, veth) => {
                 self.insides.touch(veth.netns);
+                self.departures.clear(name, veth.netns).await;
                 let namespace = self.insides.namespace(veth.netns)?;
-                self.host.put_veth(name, veth, namespace).await.map(drop)
+                let index = self.host.put_veth(name, veth, namespace).await?;
+                self.meet(index, name);
+                self.bound.insert(index);
+                Ok(())
             }
             Step::RaiseVeth(name) => {
-                // Down until its packets meet a program; the first veth makes the blocks.
-                self.host.bind_blocks(self.index(name)?).await?;
-                self.put_filters().await?;
-                self.host.raise_veth(name).await
+                let index = self.index(name)?;
+                self.raise_veth(index, name).await
             }
             Step::SetGateways(netns, gateways) => {
                 self.insides.touch(*netns);
@@ -182,59 +199,6 @@ impl Live {
             Step::PutResolver(netns) => self.put_resolver(*netns).await,
             Step::DeleteResolver(netns) => self.delete_resolver(*netns).await,
             other => self.apply_entry(other),
-        }
-    }
-
-    fn apply_entry(&mut self, step: &Step) -> Result<()> {
-        let index = |name: &InterfaceName| self.index(name);
-        match step {
-            Step::PutNetwork(number, entry) => {
-                let bridge = index(&entry.bridge)?;
-                self.dataplane_mut()?.put_network(*number, entry, bridge)
-            }
-            Step::PutDevice(name, entry) => {
-                let index = index(name)?;
-                self.dataplane_mut()?.put_device(index, entry)
-            }
-            Step::PutUplink(name, entry) => {
-                let index = index(name)?;
-                self.dataplane_mut()?.put_uplink(index, name, entry)
-            }
-            Step::DeleteDevice(name) => {
-                let index = index(name)?;
-                self.dataplane_mut()?.delete_device(index)
-            }
-            Step::DetachUplink(name) => {
-                let index = index(name)?;
-                self.dataplane_mut()?.detach_uplink(index)
-            }
-            Step::DeleteNetwork(number) => self.dataplane_mut()?.delete_network(*number),
-            Step::DeletePublished(key) => self.dataplane_mut()?.delete_published(key),
-            Step::PutPublished(key, entry) => self.dataplane_mut()?.put_published(key, entry),
-            Step::DeleteLocal(address) => {
-                self.dataplane_mut()?.delete_local(*address)?;
-                self.vanished.insert(*address);
-                Ok(())
-            }
-            Step::PutLocal(address) => {
-                self.vanished.remove(address);
-                self.dataplane_mut()?.put_local(*address)
-            }
-            Step::PutExpress(..)
-            | Step::DeleteExpress(..)
-            | Step::StartPolling(..)
-            | Step::StopPolling(..) => self.apply_express(step),
-            Step::Rename(..)
-            | Step::PutBridge(..)
-            | Step::DeleteBridge(..)
-            | Step::PutVeth(..)
-            | Step::DeleteVeth(..)
-            | Step::RaiseVeth(..)
-            | Step::PutResolver(..)
-            | Step::DeleteResolver(..)
-            | Step::SetGateways(..) => {
-                Err(Error::internal(format!("step reached the wrong half of the kernel: {step}")))
-            }
         }
     }
 
@@ -254,9 +218,11 @@ impl Live {
 
 impl Kernel for Live {
     async fn observe(&mut self) -> Result<(State, Host)> {
+        self.bound.clear();
         let express = self.dataplane()?.express()?;
         let mut view = self.insides.observe(&self.host, self.asks_polling(&express)).await?;
         self.names = Arc::new(view.names);
+        view.veths.retain(|name, _| !self.departures.has(name));
         self.cards = view.cards;
         view.host.express = self.express_wanted();
         // No word for these in a State: they belong to no device.
@@ -278,11 +244,22 @@ impl Kernel for Live {
             ..programs
         };
         self.remember(&state);
-        Ok((state, view.host))
+        let picture = (state, view.host);
+        self.picture = Some(picture.clone());
+        Ok(picture)
+    }
+
+    fn recall(&self) -> Option<&(State, Host)> {
+        self.picture.as_ref()
     }
 
     async fn apply(&mut self, step: &Step) -> Result<()> {
-        self.apply_link(step).await
+        let applied = self.apply_link(step).await;
+        match &mut self.picture {
+            Some((state, _)) if applied.is_ok() => state.follow(step),
+            _ => self.picture = None,
+        }
+        applied
     }
 }
 

@@ -40,6 +40,10 @@ pub trait Kernel {
     /// The kernel can't be asked.
     fn observe(&mut self) -> impl Future<Output = Result<(State, Host)>> + Send;
 
+    /// What was last observed, with the effects had since; none before the first time and after a
+    /// refusal.
+    fn recall(&self) -> Option<&(State, Host)>;
+
     /// Has one effect.
     ///
     /// # Errors

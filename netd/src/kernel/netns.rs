@@ -10,7 +10,7 @@ use nix::{
     fcntl::{OFlag, open},
     sched::{CloneFlags, setns},
     sys::{
-        stat::{Mode, SFlag, fstat},
+        stat::{Mode, SFlag, fstat, stat},
         statfs::{NSFS_MAGIC, fstatfs},
     },
 };
@@ -98,7 +98,9 @@ impl Namespace {
 
     fn of_container(fd: OwnedFd, what: &str) -> Result<Self> {
         let namespace = Self::opened(fd, what)?;
-        if namespace.inode == Self::current()?.inode {
+        let own =
+            stat(OWN).map_err(|e| refused(e, "cannot look at netd's own network namespace"))?;
+        if namespace.inode == own.st_ino {
             return Err(Error::invalid(format!(
                 "{what} is the host's own; give a container that has a network namespace"
             )));

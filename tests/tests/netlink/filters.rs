@@ -3,6 +3,11 @@
 use super::*;
 use netd_tests::host::shell;
 
+/// A program in both blocks.
+fn filters(program: &program::Program) -> BTreeMap<u32, u32> {
+    [INGRESS_BLOCK, EGRESS_BLOCK].map(|block| (block, program.id())).into()
+}
+
 #[test]
 fn one_filter_serves_every_veth_and_is_replaced_in_place() -> Result<()> {
     if !is_root() {
@@ -16,24 +21,31 @@ fn one_filter_serves_every_veth_and_is_replaced_in_place() -> Result<()> {
         assert_eq!(netlink.block_filter(INGRESS_BLOCK).await?, None);
         let (first, second) =
             (veth(a.namespace(), &["172.18.0.2/16"]), veth(b.namespace(), &["172.18.0.3/16"]));
-        netlink.put_veth(&name("nd0"), &first, a.namespace()).await?;
-        let error = netlink.raise_veth(&name("nd0")).await.unwrap_err();
-        assert!(error.message.starts_with("device nd0 stays down: no program"), "{error}");
+        let index = netlink.put_veth(&name("nd0"), &first, a.namespace()).await?;
+        let passing = filters(&pass);
+        assert!(
+            !netlink.raise_veth(index, &BTreeMap::new()).await?,
+            "no program is there or named"
+        );
+        assert!(!netlink.raise_veth(index, &passing).await?, "no program is there");
         netlink.put_block_filter(INGRESS_BLOCK, pass.fd(), "container_out").await?;
+        assert!(!netlink.raise_veth(index, &passing).await?, "no program is in the other block");
+        assert!(!host.json("ip -j link show nd0")?[0]["flags"].to_string().contains("UP"));
         netlink.put_block_filter(EGRESS_BLOCK, pass.fd(), "container_in").await?;
         assert_eq!(netlink.block_filter(INGRESS_BLOCK).await?, Some(pass.id()));
-        netlink.put_veth(&name("nd1"), &second, b.namespace()).await?;
-        netlink.raise_veth(&name("nd0")).await?;
-        netlink.raise_veth(&name("nd1")).await?;
+        let other = netlink.put_veth(&name("nd1"), &second, b.namespace()).await?;
+        assert!(!netlink.raise_veth(index, &filters(&drop)).await?, "another program is there");
+        assert!(netlink.raise_veth(index, &passing).await?);
+        assert!(netlink.raise_veth(other, &passing).await?);
         a.run("ping -c1 -W5 172.18.0.1")?;
         b.run("ping -c1 -W5 172.18.0.1")?;
         netlink.put_block_filter(INGRESS_BLOCK, drop.fd(), "container_out").await?;
         assert_eq!(netlink.block_filter(INGRESS_BLOCK).await?, Some(drop.id()));
         assert!(a.run("ping -c1 -W1 172.18.0.1").is_err());
         let block = format!("tc -j filter show block {INGRESS_BLOCK}");
-        let filters = host.json(&block)?;
-        let with_program = filters.as_array().unwrap().iter().filter(|f| !f["options"].is_null());
-        assert_eq!(with_program.count(), 1, "{filters}");
+        let there = host.json(&block)?;
+        let with_program = there.as_array().unwrap().iter().filter(|f| !f["options"].is_null());
+        assert_eq!(with_program.count(), 1, "{there}");
         Ok(())
     })
 }
@@ -48,18 +60,20 @@ fn a_veth_that_lost_its_programs_is_seen_as_down_and_raised_again() -> Result<()
     host.block_on(|| async {
         let netlink = Netlink::open()?;
         netlink.put_bridge(&name("nd-web"), &bridge(&["172.18.0.1/16"])).await?;
-        netlink.put_veth(&name("nd0"), &veth(a.namespace(), &[]), a.namespace()).await?;
+        let wanted = veth(a.namespace(), &[]);
+        let index = netlink.put_veth(&name("nd0"), &wanted, a.namespace()).await?;
         netlink.put_veth(&name("nd1"), &veth(b.namespace(), &[]), b.namespace()).await?;
         netlink.put_block_filter(INGRESS_BLOCK, pass.fd(), "container_out").await?;
         netlink.put_block_filter(EGRESS_BLOCK, pass.fd(), "container_in").await?;
-        netlink.raise_veth(&name("nd0")).await?;
+        assert!(netlink.raise_veth(index, &filters(&pass)).await?);
         let none = BTreeMap::new();
         assert!(netlink.observe_links(&none).await?.veths[&name("nd0")].up);
         host.run("tc qdisc del dev nd0 clsact")?;
         assert!(!netlink.observe_links(&none).await?.veths[&name("nd0")].up);
         host.run("tc qdisc add dev nd0 ingress")?;
         assert!(!netlink.observe_links(&none).await?.veths[&name("nd0")].up);
-        netlink.raise_veth(&name("nd0")).await?;
+        netlink.bind_blocks(index).await?;
+        assert!(netlink.raise_veth(index, &filters(&pass)).await?);
         assert!(netlink.observe_links(&none).await?.veths[&name("nd0")].up);
         Ok(())
     })

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use ipnet::IpNet;
 use netd::{
     error::ErrorCode,
-    kernel::netlink::{EGRESS_BLOCK, INGRESS_BLOCK, Netlink},
+    kernel::netlink::{Departures, EGRESS_BLOCK, INGRESS_BLOCK, Netlink},
     kernel::netns::Namespace,
     spec::name::{Id, InterfaceName, Mac},
     state::{Bridge, Gateways, Netns, Veth},

@@ -147,3 +147,43 @@ fn a_veth_that_cannot_be_finished_leaves_nothing() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn veths_that_leave_are_waited_for_where_they_are_in_the_way() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let (host, container) = (TestNs::new()?, TestNs::new()?);
+    let wanted = veth(container.namespace(), &["172.18.0.2/16"]);
+    host.block_on(|| async {
+        let (netlink, departures) = (Netlink::open()?, Departures::default());
+        netlink.put_bridge(&name("nd-web"), &bridge(&["172.18.0.1/16"])).await?;
+        let own = name("nd0");
+        for _ in 0..5 {
+            netlink.put_veth(&own, &wanted, container.namespace()).await?;
+            netlink.dismiss_veth(&own, wanted.netns, &departures).await?;
+            departures.clear(&own, wanted.netns).await;
+        }
+        assert!(!departures.has(&own));
+        let others = BTreeMap::from_iter((1..40).map(|n| {
+            let peer = name(&format!("eth{n}"));
+            (name(&format!("nd{n}")), Veth { peer, endpoint: Id::random(), ..wanted.clone() })
+        }));
+        for (name, veth) in &others {
+            netlink.put_veth(name, veth, container.namespace()).await?;
+        }
+        for name in others.keys() {
+            netlink.dismiss_veth(name, wanted.netns, &departures).await?;
+        }
+        departures.now().await;
+        assert!(netlink.observe_links(&BTreeMap::new()).await?.veths.is_empty());
+        // As often as one likes, and never what is not netd's.
+        netlink.dismiss_veth(&own, wanted.netns, &departures).await?;
+        host.run("ip link add nd0 type veth peer name nd0p")?;
+        let error = netlink.dismiss_veth(&own, wanted.netns, &departures).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Conflict, "{error}");
+        departures.now().await;
+        assert!(netlink.link_index(&own).await?.is_some());
+        Ok(())
+    })
+}

@@ -2,9 +2,10 @@
 //! containers that have names.
 
 use super::Live;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::netlink::{EGRESS_BLOCK, INGRESS_BLOCK};
 use crate::kernel::{Repair, netns::Namespace};
+use crate::spec::name::InterfaceName;
 use crate::state::{Netns, State};
 use netd_common::abi::programs;
 use std::{
@@ -47,6 +48,25 @@ impl Live {
             put.push((block, name));
         }
         Ok(put)
+    }
+
+    /// Sets a veth up, whose packets meet this agent's programs from the first one on.
+    pub(super) async fn raise_veth(&mut self, index: u32, name: &InterfaceName) -> Result<()> {
+        if !self.bound.remove(&index) {
+            self.host.bind_blocks(index).await?;
+        }
+        if self.host.raise_veth(index, &self.filters).await? {
+            return Ok(());
+        }
+        // The first veth makes the blocks, and it takes the second try to see them filled.
+        self.put_filters().await?;
+        if self.host.raise_veth(index, &self.filters).await? {
+            return Ok(());
+        }
+        Err(Error::kernel(format!(
+            "device {name} stays down: its packets would not meet netd's programs; does another \
+             program change filters of blocks?"
+        )))
     }
 
     /// The namespace of a container, if it is a known one.

@@ -2,14 +2,14 @@
 
 use super::Live;
 use crate::spec::name::InterfaceName;
-use crate::state::{State, UplinkEntry};
+use crate::state::{Netns, State, UplinkEntry};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 /// What the kernel held when it was last observed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// Names of the host's devices by index.
     pub names: Arc<BTreeMap<u32, InterfaceName>>,
@@ -24,6 +24,21 @@ impl Live {
     #[must_use]
     pub fn seen(&self) -> Arc<Seen> {
         self.seen.clone()
+    }
+
+    /// Knows a device from now on, which was not there when the host was observed.
+    pub(super) fn meet(&mut self, index: u32, name: &InterfaceName) {
+        if self.names.get(&index) != Some(name) {
+            Arc::make_mut(&mut self.names).insert(index, name.clone());
+            let names = self.names.clone();
+            self.seen = Arc::new(Seen { names, ..Seen::clone(&self.seen) });
+        }
+    }
+
+    /// The namespace that a veth leads to, as last seen.
+    pub(super) fn netns_behind(&self, veth: &InterfaceName) -> Netns {
+        let known = self.picture.as_ref().and_then(|(state, _)| state.veths.get(veth));
+        known.map_or(Netns(0), |veth| veth.netns)
     }
 
     pub(super) fn remember(&mut self, state: &State) {

@@ -55,8 +55,7 @@ impl Netlink {
             ]),
         ];
         let alias = vec![LinkAttribute::IfAlias(owner.to_string())];
-        self.make(name, attributes, alias).await.map_err(failed(name))?;
-        self.existing(name).await
+        self.make(name, attributes, alias).await.map_err(failed(name))
     }
 
     async fn finish_bridge(

@@ -1,7 +1,7 @@
 //! Word that something changed on the host: devices, addresses or routes.
 
 use super::{Netlink, unopened};
-use crate::{error::Result, kernel::netns};
+use crate::error::Result;
 use nix::errno::Errno;
 use rtnetlink::{
     MulticastGroup,
@@ -9,7 +9,6 @@ use rtnetlink::{
 };
 use std::{io, os::fd::BorrowedFd};
 use tokio::{
-    runtime,
     sync::mpsc::{self, Receiver, error::TrySendError},
     task::AbortHandle,
 };
@@ -31,21 +30,19 @@ impl Netlink {
         Ok(receiver)
     }
 
-    /// Calls `tell` whenever devices, addresses, routes or programs of `namespace` change, until it
-    /// says false or the value is dropped. Must be called on a tokio runtime.
+    /// As [`Netlink::open_in`], with a second socket that calls `tell` whenever devices, addresses,
+    /// routes or programs of `namespace` change, until it says false or the listener is dropped.
     ///
     /// # Errors
-    /// `Kernel` where the namespace can't be entered or the socket is refused.
-    pub fn listen_in(
+    /// As [`Netlink::open_in`].
+    pub fn open_and_listen_in(
         namespace: BorrowedFd<'_>,
         tell: impl Fn() -> bool + Send + 'static,
-    ) -> Result<Listener> {
-        let runtime = runtime::Handle::current();
-        let socket = netns::run_in(namespace, move || {
-            let _entered = runtime.enter();
-            subscribe().map_err(|e| unopened(&e))
-        })??;
-        Ok(Listener(tokio::spawn(forward(socket, tell)).abort_handle()))
+    ) -> Result<(Self, Listener)> {
+        Self::open_after(namespace, || {
+            let socket = subscribe().map_err(|e| unopened(&e))?;
+            Ok(Listener(tokio::spawn(forward(socket, tell)).abort_handle()))
+        })
     }
 }
 

@@ -177,14 +177,10 @@ impl Netlink {
 
     /// The device called `name`.
     pub(super) async fn link(&self, name: &InterfaceName) -> Result<Option<Link>> {
-        let mut message = named(name);
-        message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-        let request = RouteNetlinkMessage::GetLink(message).into();
-        match self.ask(vec![request]).await.pop() {
-            Some(Ok(Some(RouteNetlinkMessage::NewLink(message)))) => Ok(Some(message.into())),
-            Some(Err(Errno::ENODEV)) => Ok(None),
-            Some(Err(e)) => Err(refused(format!("look up device {name}"))(e)),
-            _ => Err(refused(format!("look up device {name}"))(Errno::EPROTO)),
+        match self.ask(vec![look_up(name)]).await.pop().map_or(Err(Errno::EPIPE), described) {
+            Ok(link) => Ok(Some(link)),
+            Err(Errno::ENODEV) => Ok(None),
+            Err(e) => Err(refused(format!("look up device {name}"))(e)),
         }
     }
 
@@ -210,24 +206,24 @@ impl Netlink {
 
     /// Makes device `name` and gives it the attributes that the kernel takes for existing devices
     /// only, its alias among them. Both go in one call, so that no crash of netd's can leave a
-    /// device that nobody owns.
+    /// device that nobody owns. Gives the device as it is then.
     pub(super) async fn make(
         &self,
         name: &InterfaceName,
         attributes: Vec<LinkAttribute>,
         then: Vec<LinkAttribute>,
-    ) -> Reply<()> {
-        let requests = [create(name, attributes), modify(named(name), then)];
-        let requests = requests.into_iter().map(|r| flagged(r, NLM_F_ACK)).collect();
-        let mut replies = self.ask(requests).await.into_iter();
-        let created = replies.next().unwrap_or(Err(Errno::EPIPE));
-        created?;
-        let modified = replies.next().unwrap_or(Err(Errno::EPIPE));
-        if modified.is_err() {
+    ) -> Reply<Link> {
+        let changes = [create(name, attributes), modify(named(name), then)];
+        let changes = changes.into_iter().map(|r| flagged(r, NLM_F_ACK));
+        let mut replies = self.ask(changes.chain([look_up(name)]).collect()).await.into_iter();
+        let mut next = || replies.next().unwrap_or(Err(Errno::EPIPE));
+        next()?;
+        let made = next().and_then(|_| described(next()));
+        if made.is_err() {
             let request = RouteNetlinkMessage::DelLink(named(name)).into();
             let _ = self.change(vec![request]).await;
         }
-        modified.map(drop)
+        made
     }
 
     /// Removes the device with this index; it may be gone already.
@@ -247,6 +243,19 @@ fn header(kind: LinkLayerType) -> Option<u8> {
         // tun and WireGuard are of the kind `None`.
         LinkLayerType::None | LinkLayerType::Rawip | LinkLayerType::Ppp => Some(0),
         _ => None,
+    }
+}
+
+fn look_up(name: &InterfaceName) -> Request {
+    let mut message = named(name);
+    message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    RouteNetlinkMessage::GetLink(message).into()
+}
+
+fn described(answer: Reply<Option<RouteNetlinkMessage>>) -> Reply<Link> {
+    match answer? {
+        Some(RouteNetlinkMessage::NewLink(message)) => Ok(message.into()),
+        _ => Err(Errno::EPROTO),
     }
 }
 

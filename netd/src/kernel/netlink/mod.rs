@@ -6,6 +6,7 @@
 mod addresses;
 mod bridges;
 mod cards;
+mod departures;
 mod events;
 mod generic;
 mod host;
@@ -20,6 +21,7 @@ mod veths;
 
 pub use bridges::is_switched;
 pub use cards::Card;
+pub use departures::Departures;
 pub use events::Listener;
 pub use observe::LinkView;
 pub use sockets::listening_ports;
@@ -42,8 +44,9 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     pin::pin,
     sync::PoisonError,
+    time::Duration,
 };
-use tokio::{runtime, sync::Mutex};
+use tokio::{runtime, sync::Mutex, time::timeout};
 
 /// A netlink socket in one network namespace. It keeps that namespace alive.
 #[derive(Debug)]
@@ -93,20 +96,21 @@ impl Netlink {
     /// # Errors
     /// `Kernel` where the namespace can't be entered or the socket is refused.
     pub fn open_in(namespace: BorrowedFd<'_>) -> Result<Self> {
-        Self::open_after(namespace, || Ok(()))
+        Self::open_after(namespace, || Ok(())).map(|(socket, ())| socket)
     }
 
-    /// A socket in `namespace`, opened by a thread that does `work` in there first.
-    fn open_after(
+    /// A socket in `namespace`, opened by a thread that does `work` in there, on the runtime, first.
+    fn open_after<T: Send>(
         namespace: BorrowedFd<'_>,
-        work: impl FnOnce() -> Result<()> + Send,
-    ) -> Result<Self> {
+        work: impl FnOnce() -> Result<T> + Send,
+    ) -> Result<(Self, T)> {
         let runtime = runtime::Handle::current();
         let copy = namespace.try_clone_to_owned().map_err(|e| unopened(&e))?;
         netns::run_in(namespace, move || {
-            work()?;
             let _entered = runtime.enter();
-            Self::connect(Some(copy)).map_err(|e| unopened(&e))
+            let done = work()?;
+            let socket = Self::connect(Some(copy)).map_err(|e| unopened(&e))?;
+            Ok((socket, done))
         })?
     }
 
@@ -167,7 +171,7 @@ impl Netlink {
         let mut replies = Vec::with_capacity(expected);
         if let Ok(answers) = self.connection().request_batch(requests, kernel()) {
             let mut answers = pin!(answers);
-            while let Some(answer) = answers.next().await {
+            while let Ok(Some(answer)) = timeout(PATIENCE, answers.next()).await {
                 replies.extend(reply(answer.payload));
             }
         }
@@ -199,7 +203,7 @@ impl Netlink {
         };
         let mut answers = pin!(answers);
         let (mut items, mut consistent, mut end) = (Vec::new(), true, Err(Errno::EPIPE));
-        while let Some(answer) = answers.next().await {
+        while let Ok(Some(answer)) = timeout(PATIENCE, answers.next()).await {
             consistent &= answer.header.flags & NLM_F_DUMP_INTR == 0;
             match answer.payload {
                 NetlinkPayload::InnerMessage(item) => items.push(item),
@@ -256,6 +260,9 @@ fn refused(what: impl std::fmt::Display) -> impl FnOnce(Errno) -> Error {
     }
 }
 
+/// How long to wait for one answer. The kernel has it ready when it has taken the request, so one that
+/// is late was lost.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Requests whose answers a socket holds for sure: each takes less than a KiB of some 200.
 const MOST_AT_ONCE: usize = 64;
 /// How often a dump is tried again because things changed meanwhile.

@@ -26,7 +26,10 @@ use rtnetlink::{
         neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
     },
 };
-use std::os::fd::{AsFd, AsRawFd};
+use std::{
+    collections::BTreeMap,
+    os::fd::{AsFd, AsRawFd},
+};
 
 impl Netlink {
     /// Makes the veth pair `name` with its other side in `namespace`, or brings it to the form
@@ -64,25 +67,22 @@ impl Netlink {
         result.map(|()| link.index)
     }
 
-    /// Sets the host side of veth `name` up, bound to the shared blocks. Without a program in
-    /// both of them it stays down.
+    /// Sets the host side of a veth up, which must be bound to the shared blocks. False, and it stays
+    /// as it is, where one of the two blocks does not hold the program whose identity `filters` has for it.
     ///
     /// # Errors
-    /// `Internal` where a block has no program, `Kernel` where there is no such device or the
-    /// kernel refuses.
-    pub async fn raise_veth(&self, name: &InterfaceName) -> Result<()> {
-        let link = self.existing(name).await?;
-        self.bind_blocks(link.index).await?;
+    /// `Kernel` where there is no such device or the kernel refuses.
+    pub async fn raise_veth(&self, index: u32, filters: &BTreeMap<u32, u32>) -> Result<bool> {
         for block in [INGRESS_BLOCK, EGRESS_BLOCK] {
-            if self.block_filter(block).await?.is_none() {
-                return Err(Error::internal(format!(
-                    "device {name} stays down: no program in block {block:#x}; restart netd"
-                )));
+            let there = self.block_filter(block).await?;
+            if there.is_none() || there.as_ref() != filters.get(&block) {
+                return Ok(false);
             }
         }
-        self.change(vec![link::raise(link.index)])
+        self.change(vec![link::raise(index)])
             .await
-            .map_err(refused(format!("set device {name} up")))
+            .map_err(refused(format!("set device {index} up")))?;
+        Ok(true)
     }
 
     /// Sets lo up, which a new namespace has down.
@@ -124,8 +124,7 @@ impl Netlink {
                 veth.peer
             )),
             e => refused(format!("make veth {name}"))(e),
-        })?;
-        self.existing(name).await
+        })
     }
 
     async fn finish_veth(
@@ -178,7 +177,7 @@ impl Netlink {
     ) -> Result<()> {
         let failed = || refused(format!("set up {} in the container behind {name}", veth.peer));
         let index = link.peer.ok_or_else(|| failed()(Errno::ENODEV))?;
-        let inside = Self::open_after(namespace.as_fd(), || set_sysctls(veth))?;
+        let (inside, ()) = Self::open_after(namespace.as_fd(), || set_sysctls(veth))?;
         if !new {
             inside.prune_addresses(index, &veth.addresses).await.map_err(failed())?;
         }
