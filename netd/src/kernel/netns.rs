@@ -11,7 +11,7 @@ use nix::{
     sched::{CloneFlags, setns},
     sys::{
         stat::{Mode, SFlag, fstat, stat},
-        statfs::{NSFS_MAGIC, fstatfs},
+        statfs::{FsType, NSFS_MAGIC, fstatfs},
     },
 };
 use std::{
@@ -57,14 +57,11 @@ impl Namespace {
             Errno::ENOENT | Errno::ENOTDIR => Error::not_found(format!("{what} does not exist")),
             e => unopened(&what, e, "no such file"),
         })?;
-        if fstat(&handle)
-            .is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode) == SFlag::S_IFLNK)
-        {
+        let mode = fstat(&handle).map_err(|e| unopened(&what, e, "no such file"))?.st_mode;
+        if SFlag::from_bits_truncate(mode) == SFlag::S_IFLNK {
             return Err(Error::invalid(format!("{what} is a symbolic link; give its target")));
         }
-        if !is_nsfs(&handle) {
-            return Err(foreign(&what));
-        }
+        require_nsfs(&handle, &what)?;
         let same = format!("/proc/thread-self/fd/{}", handle.as_raw_fd());
         let fd = open(same.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
             .map_err(|e| unopened(&what, e, "no such file"))?;
@@ -109,15 +106,13 @@ impl Namespace {
     }
 
     fn opened(fd: OwnedFd, what: &str) -> Result<Self> {
-        if !is_nsfs(&fd) {
-            return Err(foreign(what));
-        }
+        require_nsfs(&fd, what)?;
         // Mount, PID and other namespaces live in the same file system; only the kernel can tell.
         let fd = reopen(fd.as_fd()).map_err(|e| match e {
             Errno::EINVAL => foreign(what),
             e => refused(e, &format!("cannot enter {what}")),
         })?;
-        let inode = fstat(&fd).map_err(|_| foreign(what))?.st_ino;
+        let inode = fstat(&fd).map_err(|e| refused(e, &format!("cannot enter {what}")))?.st_ino;
         Ok(Self { fd, inode })
     }
 }
@@ -181,8 +176,17 @@ fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     })
 }
 
-fn is_nsfs(fd: &OwnedFd) -> bool {
-    fstatfs(fd).is_ok_and(|filesystem| filesystem.filesystem_type() == NSFS_MAGIC)
+/// A file system that fails tells nothing of what the file is.
+fn require_nsfs(fd: &OwnedFd, what: &str) -> Result<()> {
+    judge(fstatfs(fd).map(|filesystem| filesystem.filesystem_type()), what)
+}
+
+fn judge(filesystem: nix::Result<FsType>, what: &str) -> Result<()> {
+    match filesystem {
+        Ok(NSFS_MAGIC) => Ok(()),
+        Ok(_) => Err(foreign(what)),
+        Err(e) => Err(unopened(what, e, "no such file")),
+    }
 }
 
 fn foreign(what: &str) -> Error {
@@ -216,6 +220,8 @@ const START_TIME: usize = 22;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorCode;
+    use nix::sys::statfs::PROC_SUPER_MAGIC;
 
     #[test]
     fn start_time_survives_a_hostile_command_name() {
@@ -236,6 +242,17 @@ mod tests {
         assert_eq!(error.message, "namespace of pid 4294967295: no such process");
         let error = Namespace::of_path(Path::new("/run/netns/no-such")).unwrap_err();
         assert_eq!(error.message, "netns:/run/netns/no-such does not exist");
+    }
+
+    #[test]
+    fn a_file_system_that_fails_is_not_taken_for_another_thing() {
+        let code = |filesystem| judge(filesystem, "netns:/x").unwrap_err().code;
+        for errno in [Errno::EIO, Errno::ESTALE, Errno::ENOTCONN, Errno::ETIMEDOUT] {
+            assert_eq!(code(Err(errno)), ErrorCode::Kernel, "{errno}");
+        }
+        assert_eq!(code(Err(Errno::ENOMEM)), ErrorCode::Internal);
+        assert_eq!(code(Ok(PROC_SUPER_MAGIC)), ErrorCode::Invalid);
+        assert_eq!(judge(Ok(NSFS_MAGIC), "netns:/x"), Ok(()));
     }
 
     #[test]
