@@ -19,6 +19,7 @@ pub mod leftovers;
 pub mod ns;
 pub mod pins;
 pub mod probe;
+pub mod process;
 pub mod program;
 pub mod programs;
 pub mod snapshot;

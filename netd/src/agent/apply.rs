@@ -1,6 +1,6 @@
 //! Requests about files that declare what should exist.
 
-use super::{Agent, Inner, seconds};
+use super::{Agent, Inner, resolve::Found, seconds};
 use crate::api::protocol::{Applied, Apply};
 use crate::compose::{self, Reading};
 use crate::desired::desired;
@@ -10,13 +10,15 @@ use crate::plan::plan;
 use crate::spec::{
     Spec,
     change::{Circumstances, Foreign},
-    declaration::{Declaration, Fault},
+    declaration::{Declaration, Fault, ServiceDeclaration},
     declared::Origin,
     name::Name,
     network::NetworkContext,
 };
-use futures_util::stream::{FuturesOrdered, StreamExt};
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Files, read.
 pub(super) struct Declaring<'a> {
@@ -26,10 +28,12 @@ pub(super) struct Declaring<'a> {
     pub(super) origin: &'a Origin,
     pub(super) prune: bool,
     pub(super) dry_run: bool,
+    /// What the namespaces that it names lead to, looked for before.
+    pub(super) found: &'a BTreeMap<String, Found>,
 }
 
 /// Namespaces that exist, by the name of the declared container.
-type Present = BTreeMap<Name, (Foreign, Namespace)>;
+type Present = BTreeMap<Name, (Foreign, Arc<Namespace>)>;
 
 impl Agent {
     /// Makes everything as files say, all of it or nothing.
@@ -56,10 +60,23 @@ impl Agent {
             origin: &Origin::Request,
             prune: request.prune,
             dry_run: request.dry_run,
+            found: &self.look_for([&declaration]).await,
         };
         let applied = self.inner.lock().await.apply(&declaring).await?;
         self.departures.now().await;
         Ok(applied)
+    }
+
+    /// What the namespaces of declared containers lead to, where no container of the name has one
+    /// yet. Nobody waits for this but who declares them.
+    pub(super) async fn look_for(
+        &self,
+        declarations: impl IntoIterator<Item = &Declaration>,
+    ) -> BTreeMap<String, Found> {
+        let spec = self.readers.latest.get().spec.clone();
+        let services = declarations.into_iter().flat_map(|declaration| &declaration.services);
+        let references = missing(services, &spec).map(|(_, reference)| reference.clone());
+        self.readers.looks.resolve_all(references.collect()).await
     }
 
     /// What exists, as a file that declares it.
@@ -80,7 +97,7 @@ impl Inner {
     pub(super) async fn apply(&mut self, declaring: &Declaring<'_>) -> Result<Applied> {
         let (actual, host) = self.live.observe().await?;
         let mut view = self.port_view(true).await?;
-        let present = self.present(declaring).await?;
+        let present = self.present(declaring)?;
         let foreign = present.iter().map(|(name, (f, _))| (name.clone(), f.clone())).collect();
         let circumstances = Circumstances {
             network: NetworkContext { host: &host, seed: self.seed, now: seconds() },
@@ -113,28 +130,19 @@ impl Inner {
     }
 
     /// The namespaces of declared containers that exist and that no container of the name has.
-    async fn present(&self, declaring: &Declaring<'_>) -> Result<Present> {
+    fn present(&self, declaring: &Declaring<'_>) -> Result<Present> {
         let mut present = Present::new();
         let mut faults = Vec::new();
-        let missing = |name: &str| self.spec.live().all(|container| container.name != name);
-        let services = declaring.declaration.services.iter().filter_map(|service| {
-            let reference = service.wanted.namespace.as_ref()?;
-            missing(service.name.as_str()).then_some((service, reference))
-        });
-        // All at once: the ones that do not answer are waited for together.
-        let found = services
-            .map(async |(service, reference)| {
-                (service, reference, self.looks.resolve(reference).await)
-            })
-            .collect::<FuturesOrdered<_>>();
-        for (service, reference, outcome) in found.collect::<Vec<_>>().await {
+        for (service, reference) in missing(&declaring.declaration.services, &self.spec) {
+            // A container of the name has ended since: whoever waits for namespaces finds it.
+            let Some(outcome) = declaring.found.get(reference) else { continue };
             match outcome {
                 Ok(found) => {
-                    present.extend(found.map(|found| (service.name.clone(), found)));
+                    present.extend(found.clone().map(|found| (service.name.clone(), found)));
                 }
                 // It is waited for; a process's number means another process by then.
-                Err(error) if is_awaited(reference, &error) => {}
-                Err(error) => faults.push(Fault::new(service.namespace, error.message)),
+                Err(error) if is_awaited(reference, error) => {}
+                Err(error) => faults.push(Fault::new(service.namespace, error.message.clone())),
             }
         }
         if faults.is_empty() {
@@ -155,6 +163,18 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// The services without a container of their name that name a namespace, and which.
+fn missing<'a>(
+    services: impl IntoIterator<Item = &'a ServiceDeclaration>,
+    spec: &Spec,
+) -> impl Iterator<Item = (&'a ServiceDeclaration, &'a String)> {
+    let there: BTreeSet<&str> = spec.live().map(|container| container.name.as_str()).collect();
+    let missing = move |service: &&ServiceDeclaration| !there.contains(service.name.as_str());
+    let named =
+        |service: &'a ServiceDeclaration| Some((service, service.wanted.namespace.as_ref()?));
+    services.into_iter().filter(missing).filter_map(named)
 }
 
 fn replace(spec: &mut Spec, next: Spec) -> Result<()> {

@@ -4,7 +4,7 @@
 use super::{
     Agent, Inner,
     lifecycle::{ended as note_end, is_running},
-    start::lives,
+    namespaces,
 };
 use crate::error::Result;
 use crate::kernel::{
@@ -12,7 +12,6 @@ use crate::kernel::{
     process::Process,
 };
 use crate::spec::{
-    Spec,
     container::{Container, Source, Status},
     name::Id,
 };
@@ -50,7 +49,7 @@ pub(super) struct Events {
 pub(super) async fn run(agent: Arc<Agent>, mut events: Events) {
     tokio::spawn(sweep_ever(agent.clone()));
     tokio::spawn(glance_ever(agent.clone()));
-    tokio::spawn(look_for_paths_ever(agent.clone()));
+    tokio::spawn(namespaces::look_ever(agent.clone()));
     let mut timer = interval(PERIOD);
     let (mut gather, mut due, mut due_inside) = (GATHER, None, None);
     loop {
@@ -101,17 +100,7 @@ async fn glance_ever(agent: Arc<Agent>) {
     }
 }
 
-/// Looks after containers that a file stands for.
-async fn look_for_paths_ever(agent: Arc<Agent>) {
-    let mut timer = interval(GLANCE);
-    loop {
-        timer.tick().await;
-        let agent = agent.clone();
-        apart(async move { agent.look_for_paths().await }).await;
-    }
-}
-
-fn interval(period: Duration) -> Interval {
+pub(super) fn interval(period: Duration) -> Interval {
     let mut timer = time::interval(period);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     timer
@@ -132,7 +121,7 @@ fn pause(look: Duration) -> Duration {
 }
 
 /// Does it in a task of its own, so that a panic ends that task and not what comes after it.
-async fn apart(work: impl Future<Output = ()> + Send + 'static) {
+pub(super) async fn apart(work: impl Future<Output = ()> + Send + 'static) {
     if tokio::spawn(work).await.is_err() {
         tracing::error!("netd failed at keeping things as they should be; it will try again");
     }
@@ -176,42 +165,6 @@ impl Agent {
         }
         inner.settle().await;
         inner.announce().await;
-    }
-
-    /// Notes the end of containers whose namespace files are gone. No event tells of them, and one
-    /// on a file system that does not answer holds up nothing but this.
-    async fn look_for_paths(&self) {
-        let spec = self.readers.latest.get().spec.clone();
-        let all = Arc::clone(&spec);
-        let look = move || Ok(by_path(&all).filter(|c| !lives(c)).map(|c| c.id.clone()).collect());
-        let mut gone: Vec<Id> =
-            match self.readers.looks.apart("a container's namespace", look).await {
-                Ok(gone) => gone,
-                Err(_) => self.look_one_by_one(&spec).await,
-            };
-        let mut inner = self.inner.lock().await;
-        gone.retain(|id| inner.spec.containers.get(id).is_some_and(is_running));
-        if gone.is_empty() || *self.over.borrow() {
-            return;
-        }
-        let all = |spec: &mut Spec| gone.iter().try_for_each(|id| note_end(spec, id, UNSEEN));
-        if let Err(error) = inner.record(all).await {
-            tracing::error!("{error}");
-        }
-    }
-
-    /// As one look at all of them, which takes less, where one of them does not answer.
-    async fn look_one_by_one(&self, spec: &Spec) -> Vec<Id> {
-        let mut gone = Vec::new();
-        for container in by_path(spec) {
-            let (name, own) = (&container.name, container.clone());
-            match self.readers.looks.apart(name, move || Ok(lives(&own))).await {
-                Ok(true) => {}
-                Ok(false) => gone.push(container.id.clone()),
-                Err(error) => tracing::warn!("{error}"),
-            }
-        }
-        gone
     }
 
     /// The first process of a container has ended and nobody told how.
@@ -266,18 +219,12 @@ async fn ended(process: Result<Process>) -> Result<()> {
     process?.ended().await
 }
 
-/// Running containers that a file stands for.
-fn by_path(spec: &Spec) -> impl Iterator<Item = &Container> {
-    let containers = spec.containers.values();
-    containers.filter(|c| matches!(c.source, Source::Path(_)) && is_running(c))
-}
-
 /// The exit code where nobody saw the end.
 pub(super) const UNSEEN: i32 = -1;
 /// How often everything is looked at without a cause.
 const PERIOD: Duration = Duration::from_secs(30);
 /// How often pins, hooks and switches are looked at, and files of namespaces.
-const GLANCE: Duration = Duration::from_secs(2);
+pub(super) const GLANCE: Duration = Duration::from_secs(2);
 /// How long to wait for more of what happens in containers.
 const GATHER_INSIDE: Duration = Duration::from_secs(1);
 /// How long to wait for more of a swarm of events.

@@ -150,7 +150,9 @@ impl Inner {
             Status::Running { netns, .. } => Some(crate::state::Netns(netns)),
             Status::Created | Status::Exited { .. } => None,
         });
-        self.live.keep(&wanted.collect());
+        let wanted = wanted.collect();
+        self.live.keep(&wanted);
+        self.problems.closed.retain(|id, _| wanted.contains(id));
     }
 }
 

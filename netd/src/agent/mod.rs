@@ -11,6 +11,7 @@ mod files;
 mod flows;
 mod lifecycle;
 mod names;
+mod namespaces;
 mod networks;
 mod pace;
 mod ports;
@@ -29,6 +30,7 @@ use crate::kernel::live::Live;
 use crate::kernel::lock::Lock;
 use crate::kernel::netlink::Departures;
 use crate::spec::{Spec, name::Id};
+use crate::state::Netns;
 use crate::store::Store;
 use reconcile::{advance, by_memory, settle};
 use repairs::{Repairs, Seen};
@@ -66,7 +68,6 @@ struct Inner {
     resolver: names::Resolver,
     flows: flows::Flows,
     latest: snapshot::Latest,
-    looks: resolve::Looks,
     uplinks: UplinkChoice,
     /// Random bits of this host's own IPv6 subnets.
     seed: [u8; 5],
@@ -87,6 +88,8 @@ struct Inner {
 struct Problems {
     /// Since the start.
     lasting: Vec<String>,
+    /// Of containers whose namespaces could not be opened so far.
+    closed: BTreeMap<Netns, String>,
     /// Of the last reconcile.
     current: Vec<String>,
     /// Of the agent's own files, when they were read last.
@@ -266,7 +269,8 @@ impl Problems {
     }
 
     fn all(&self) -> Vec<String> {
-        let all = self.lasting.iter().chain(&self.current).chain(&self.declared);
+        let all = self.lasting.iter().chain(self.closed.values());
+        let all = all.chain(&self.current).chain(&self.declared);
         all.chain(&self.unmended).cloned().collect()
     }
 }

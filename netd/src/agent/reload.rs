@@ -4,6 +4,7 @@
 use super::{
     Agent, Inner,
     apply::{Declaring, is_awaited, refusal},
+    resolve::Found,
     seconds,
     snapshot::Snapshot,
 };
@@ -64,13 +65,15 @@ impl Agent {
     /// Makes everything as the files of the directory say, each file wholly or not at all. What is
     /// wrong is logged, and shown as a problem until the next reload.
     pub async fn reload(&self) {
-        let found = files::in_directory(&self.spec_dir);
+        let read = files::in_directory(&self.spec_dir).map(|found| found.map(read));
+        let read_well = read.iter().flatten().flat_map(|files| &files.read);
+        let found = self.look_for(read_well.map(|file| &file.declaration)).await;
         let mut inner = self.inner.lock().await;
         if *self.over.borrow() {
             return;
         }
-        let problems = match found {
-            Ok(Some(found)) => inner.reload(found).await,
+        let problems = match read {
+            Ok(Some(files)) => inner.reload(files, &found).await,
             // Away for a moment, perhaps: nothing goes for that.
             Ok(None) => away(&self.spec_dir, &inner.spec.declared.origins()).into_iter().collect(),
             Err(error) => vec![error.to_string()],
@@ -90,22 +93,35 @@ struct Read {
     declaration: Declaration,
 }
 
-impl Inner {
-    async fn reload(&mut self, found: Vec<files::SpecFile>) -> Vec<String> {
-        let mut problems = Vec::new();
-        let mut read = Vec::new();
-        let mut there = BTreeSet::new();
-        for file in found {
-            there.insert(file.path.clone());
-            match file.text.and_then(|text| declaration(&file.path, &text)) {
-                Ok(declaration) => read.push(Read {
-                    origin: Origin::File(file.path.clone()),
-                    names: [file.path],
-                    declaration,
-                }),
-                Err(error) => problems.extend(lines(&error)),
-            }
+/// The files of the directory.
+#[derive(Default)]
+struct Files {
+    read: Vec<Read>,
+    /// The paths of all of them.
+    there: BTreeSet<String>,
+    /// Why the others could not be read.
+    problems: Vec<String>,
+}
+
+fn read(found: Vec<files::SpecFile>) -> Files {
+    let mut files = Files::default();
+    for file in found {
+        files.there.insert(file.path.clone());
+        match file.text.and_then(|text| declaration(&file.path, &text)) {
+            Ok(declaration) => files.read.push(Read {
+                origin: Origin::File(file.path.clone()),
+                names: [file.path],
+                declaration,
+            }),
+            Err(error) => files.problems.extend(lines(&error)),
         }
+    }
+    files
+}
+
+impl Inner {
+    async fn reload(&mut self, files: Files, found: &BTreeMap<String, Found>) -> Vec<String> {
+        let Files { read, there, mut problems } = files;
         if let Err(error) = self.follow_moves(&read).await {
             problems.extend(lines(&error));
         }
@@ -113,30 +129,32 @@ impl Inner {
             let Origin::File(file) = &origin else { continue };
             if !there.contains(file) {
                 let (declaration, names) = (Declaration::default(), [file.clone()]);
-                let result = self.apply_file(&Read { origin, names, declaration }).await;
+                let gone = Read { origin, names, declaration };
+                let result = self.apply_file(&gone, found).await;
                 problems.extend(result.err().iter().flat_map(lines));
             }
         }
         // Twice: a file may need a network of one behind it.
         let mut again = Vec::new();
         for file in &read {
-            if self.apply_file(file).await.is_err() {
+            if self.apply_file(file, found).await.is_err() {
                 again.push(file);
             }
         }
         for file in again {
-            problems.extend(self.apply_file(file).await.err().iter().flat_map(lines));
+            problems.extend(self.apply_file(file, found).await.err().iter().flat_map(lines));
         }
         problems
     }
 
-    async fn apply_file(&mut self, file: &Read) -> Result<()> {
+    async fn apply_file(&mut self, file: &Read, found: &BTreeMap<String, Found>) -> Result<()> {
         let declaring = Declaring {
             declaration: &file.declaration,
             files: &file.names,
             origin: &file.origin,
             prune: true,
             dry_run: false,
+            found,
         };
         let applied = self.apply(&declaring).await?;
         for change in &applied.changes {

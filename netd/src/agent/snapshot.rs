@@ -15,9 +15,10 @@ use crate::kernel::{
     live::{Live, Seen},
 };
 use crate::spec::{Spec, container::Container, view::container_inspect};
+use crate::state::Netns;
 use crate::store;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -57,6 +58,8 @@ pub(super) struct Snapshot {
     pub(super) seen: Arc<Seen>,
     /// What is amiss, one sentence each.
     pub(super) problems: Vec<String>,
+    /// Namespaces of containers that could not be opened so far.
+    pub(super) closed: BTreeSet<Netns>,
     /// What was put back since the start, by kind.
     pub(super) repairs: BTreeMap<String, u64>,
     store: PathBuf,
@@ -97,6 +100,7 @@ impl Inner {
             spec: self.spec.clone(),
             seen: self.live.seen(),
             problems: self.problems.all(),
+            closed: self.problems.closed.keys().copied().collect(),
             repairs: self.repairs.counts(),
             store: self.latest.get().store.clone(),
         });

@@ -4,10 +4,12 @@ use super::{
     Agent, Inner, Problems,
     background::{self, Events},
     flows::Flows,
-    lifecycle,
+    lifecycle::{self, is_running},
     names::Resolver,
+    namespaces::{Reopened, reopen_all, tells_an_end},
     pace, reload,
     repairs::{Repairs, Seen},
+    resolve::Looks,
     seconds,
     snapshot::Readers,
 };
@@ -19,14 +21,13 @@ use crate::kernel::{
     dataplane::{Capacity, Settings},
     live::Live,
     lock::Lock,
-    mounts, netns,
-    netns::Namespace,
+    mounts,
     process::raise_file_limit,
     resolver::Home,
     sysctl,
 };
 use crate::spec::{
-    container::{Container, Mode, Source, Status},
+    container::{Container, Status},
     name::Id,
     network::NetworkContext,
 };
@@ -70,7 +71,6 @@ impl Agent {
             store,
             flows: flows.clone(),
             latest: readers.latest.clone(),
-            looks: readers.looks.clone(),
             problems: Problems {
                 lasting: damage.into_iter().chain(live.notes()?.iter().cloned()).collect(),
                 ..Problems::default()
@@ -87,8 +87,8 @@ impl Agent {
             changed,
             deaths,
         };
-        inner.adopt(&remembered).await?;
-        inner.problems.lasting.iter().for_each(|problem| tracing::error!("{problem}"));
+        inner.adopt(&remembered, &readers.looks).await?;
+        inner.problems.all().iter().for_each(|problem| tracing::error!("{problem}"));
         // Before anybody is told that the agent is there: a signal ends who does not expect it.
         let hangups = signal(SignalKind::hangup())
             .map_err(|e| Error::kernel(format!("cannot watch for SIGHUP: {e}")))?;
@@ -118,25 +118,31 @@ impl Agent {
 
 impl Inner {
     /// Takes over what was remembered, without what has ended since.
-    async fn adopt(&mut self, remembered: &Remembered) -> Result<()> {
+    async fn adopt(&mut self, remembered: &Remembered, looks: &Looks) -> Result<()> {
         let boot = sysctl::read("kernel/random/boot_id")?;
         let rebooted = remembered.boot.as_ref() != Some(&boot);
         let mut ended: Vec<(Id, i32)> = Vec::new();
         let mut unborn: Vec<Id> = Vec::new();
-        let mut closed: BTreeSet<Netns> = BTreeSet::new();
+        let running: Vec<&Container> =
+            remembered.spec.containers.values().filter(|c| is_running(c)).collect();
         for container in remembered.spec.containers.values() {
-            match container.status {
-                Status::Created => unborn.push(container.id.clone()),
-                Status::Running { netns, .. } => match self.lost(container, rebooted).await {
-                    Ok(lost) => ended.extend(lost),
-                    Err(error) => {
-                        self.problems.lasting.push(left_alone(error)?);
-                        closed.insert(Netns(netns));
-                    }
-                },
-                Status::Exited { .. } => {}
+            if container.status == Status::Created {
+                unborn.push(container.id.clone());
             }
         }
+        let found = if rebooted {
+            let over = |_| Err(Error::not_found("the host was restarted"));
+            running.iter().map(over).collect()
+        } else {
+            reopen_all(looks, running.iter().copied()).await
+        };
+        for (container, found) in running.into_iter().zip(found) {
+            match self.lost(container, found).await {
+                Ok(lost) => ended.extend(lost),
+                Err(error) => self.problems.closed.extend(left_alone(container, error)?),
+            }
+        }
+        let closed: BTreeSet<Netns> = self.problems.closed.keys().copied().collect();
         self.store.save_host(self.seed, None)?;
         let (_, host) = self.live.observe().await?;
         self.live.trust(closed, &desired(&self.spec, &host, &self.uplinks))?;
@@ -156,15 +162,15 @@ impl Inner {
         Ok(())
     }
 
-    /// The exit code of a container that ran when the last agent ended and runs no more; opens
-    /// the namespace of one that does.
+    /// The exit code of a container that ran when the last agent ended and runs no more; joins
+    /// the namespace of one that does, which is what was `found` of it.
     ///
     /// # Errors
     /// The kernel refuses to tell or to let the agent in: nobody knows, so nothing has ended.
-    async fn lost(&mut self, container: &Container, rebooted: bool) -> Result<Option<(Id, i32)>> {
-        let adopted = match rebooted {
-            true => Err(Error::not_found("the host was restarted")),
-            false => self.join(container).await,
+    async fn lost(&mut self, container: &Container, found: Reopened) -> Result<Option<(Id, i32)>> {
+        let adopted = match found {
+            Ok(Some(namespace)) => self.live.join(namespace).await,
+            found => found.map(drop),
         };
         let error = match adopted {
             Ok(()) => return Ok(None),
@@ -177,60 +183,21 @@ impl Inner {
         let code = self.store.exit_code(&container.id).unwrap_or(background::UNSEEN);
         Ok(Some((container.id.clone(), code)))
     }
-
-    /// Opens the namespace of a container that runs.
-    ///
-    /// # Errors
-    /// It has ended, or its namespace is another one by now.
-    async fn join(&mut self, container: &Container) -> Result<()> {
-        match reopen(container)? {
-            Some(namespace) => self.live.join(namespace).await,
-            None => Ok(()),
-        }
-    }
 }
 
-/// The sentence on a container that can't be adopted and stays as it is.
+/// The sentence on a container that can't be adopted and stays as it is, by its namespace.
 ///
 /// # Errors
 /// The agent itself is short of descriptors or memory: it could do nothing for any container.
-fn left_alone(error: Error) -> Result<String> {
+fn left_alone(container: &Container, error: Error) -> Result<Option<(Netns, String)>> {
+    let Status::Running { netns, .. } = container.status else { return Ok(None) };
     match error.code {
         ErrorCode::Internal => Err(error),
-        _ => Ok(format!("{error}; it stays as it is until netd is started again")),
-    }
-}
-
-/// Whether a container that runs by the spec still does.
-pub(super) fn lives(container: &Container) -> bool {
-    reopen(container).map_or_else(|error| !tells_an_end(&error), |_| true)
-}
-
-/// A refusal of the kernel's, such as for want of descriptors, tells of no end.
-fn tells_an_end(error: &Error) -> bool {
-    !matches!(error.code, ErrorCode::Kernel | ErrorCode::Internal)
-}
-
-/// The namespace of a container that runs; none where it is the host's.
-fn reopen(container: &Container) -> Result<Option<Namespace>> {
-    let Status::Running { pid, start_time, netns: inode, .. } = container.status else {
-        return Err(Error::not_found("it does not run"));
-    };
-    let namespace = if let Source::Path(path) = &container.source {
-        Namespace::of_path(path)?
-    } else {
-        if netns::start_time(pid.unsigned_abs())? != start_time {
-            return Err(Error::not_found(format!("process {pid} is another one by now")));
+        _ => {
+            let left = format!("{error}; it stays as it is until its namespace can be opened");
+            Ok(Some((Netns(netns), left)))
         }
-        if container.mode == Mode::Host {
-            return Ok(None);
-        }
-        Namespace::of_pid(pid.unsigned_abs())?
-    };
-    if namespace.id().0 != inode {
-        return Err(Error::not_found("its network namespace is another one by now"));
     }
-    Ok(Some(namespace))
 }
 
 fn require_root() -> Result<()> {
@@ -271,17 +238,21 @@ fn choice(config: &Config) -> UplinkChoice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desired::samples::container;
     use nix::errno::Errno;
 
     #[test]
     fn only_what_the_agent_lacks_itself_ends_its_start() {
         let refused = |errno: Errno| Error::refused(Some(errno as i32), "cannot open netns:/x");
+        let container = container(1);
         for errno in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::EINTR] {
-            assert!(!tells_an_end(&refused(errno)) && left_alone(refused(errno)).is_err());
+            assert!(!tells_an_end(&refused(errno)));
+            assert!(left_alone(&container, refused(errno)).is_err());
         }
         for errno in [Errno::ESTALE, Errno::ENOTCONN, Errno::EIO, Errno::EACCES] {
             assert!(!tells_an_end(&refused(errno)));
-            let problem = left_alone(refused(errno)).unwrap();
+            let (netns, problem) = left_alone(&container, refused(errno)).unwrap().unwrap();
+            assert_eq!(netns, Netns(1001));
             assert!(problem.starts_with("cannot open netns:/x; it stays as it is"), "{problem}");
         }
         assert!(tells_an_end(&Error::not_found("netns:/x does not exist")));

@@ -66,7 +66,8 @@ impl Insides {
     }
 
     /// Opens a namespace and sets its lo up.
-    pub(super) async fn join(&mut self, namespace: Namespace) -> Result<()> {
+    pub(super) async fn join(&mut self, namespace: impl Into<Arc<Namespace>>) -> Result<()> {
+        let namespace = namespace.into();
         let id = namespace.id();
         if !self.namespaces.contains_key(&id) {
             let (socket, listener) = if self.heard.wake.is_some() {
@@ -80,7 +81,7 @@ impl Insides {
             socket.raise_loopback().await?;
             self.listeners.extend(listener.map(|listener| (id, listener)));
             self.sockets.insert(id, socket);
-            self.namespaces.insert(id, Arc::new(namespace));
+            self.namespaces.insert(id, namespace);
             self.closed.remove(&id);
             self.stale.insert(id);
         }

@@ -100,7 +100,7 @@ impl Live {
     ///
     /// # Errors
     /// The namespace can't be entered.
-    pub async fn join(&mut self, namespace: Namespace) -> Result<()> {
+    pub async fn join(&mut self, namespace: impl Into<Arc<Namespace>>) -> Result<()> {
         self.insides.join(namespace).await
     }
 

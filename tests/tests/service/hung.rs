@@ -5,27 +5,6 @@ use netd::api::protocol::{ContainerCreate, ContainerInspect, ContainerStart, Net
 use serde_json::json;
 use std::{fs, path::Path, thread, time::Instant};
 
-/// Holds up whoever opens a file of the directory in its first argument, or that file, until it
-/// ends (fanotify(7)); says when it is ready and when somebody waits.
-const HOLDER: &str = "
-import ctypes, os, sys
-libc = ctypes.CDLL(None, use_errno=True)
-fan = libc.fanotify_init(4, 0)
-path = sys.argv[1].encode()
-done = libc.fanotify_mark(fan, 1, ctypes.c_uint64(0x08010000 if os.path.isdir(path) else 0x10000), -100, path)
-print('ready' if fan >= 0 and done == 0 else 'error %d' % ctypes.get_errno())
-os.read(fan, 4096)
-print('held')
-import time
-time.sleep(1000)
-";
-
-fn hold(path: &Path) -> Result<Process> {
-    let mut holder = Process::python(HOLDER, &[path.to_str().context("a path")?])?;
-    assert_eq!(holder.line()?, "ready");
-    Ok(holder)
-}
-
 #[test]
 fn who_only_looks_waits_for_no_change_that_hangs() -> Result<()> {
     if !is_root() {
@@ -99,6 +78,53 @@ fn a_namespace_that_does_not_answer_holds_up_its_own_request_only() -> Result<()
     })?;
     drop(holder);
     client(&host).post::<Value>("/v1/networks/web/connect", &request)?;
+    Ok(())
+}
+
+#[test]
+fn a_file_that_names_a_namespace_that_does_not_answer_holds_up_nobody_else() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    let name = format!("netd-test-declared-{}", std::process::id());
+    let _gone = Namespace::add(&name)?;
+    let namespace = format!("/run/netns/{name}");
+    let declared = format!(
+        "networks: {{a: }}\nservices: {{x: {{networks: [a], x-netd: {{namespace: 'netns:{namespace}'}}}}}}"
+    );
+    let file = host.path("spec.yaml");
+    fs::write(&file, &declared)?;
+    let apply = ["apply", "-f", file.to_str().context("a path")?];
+    let change = || host.ok(&["network", "create", "b"]).and(host.ok(&["network", "rm", "b"]));
+    let mut holder = hold(Path::new(&namespace))?;
+    thread::scope(|scope| -> Result<()> {
+        let applying = scope.spawn(|| host.ok(&apply));
+        assert_eq!(holder.line()?, "held");
+        change()?;
+        assert!(!applying.is_finished(), "changes wait for it");
+        let error = applying.join().unwrap().unwrap_err().to_string();
+        assert!(error.contains("did not answer within 5s"), "{error}");
+        Ok(())
+    })?;
+    fs::create_dir_all(host.path("spec"))?;
+    fs::rename(&file, host.path("spec/own.yaml"))?;
+    let pid = host.agent_pid().context("no agent")?.to_string();
+    ensure!(Command::new("kill").args(["-HUP", &pid]).status()?.success());
+    let problems = || host.ok(&["status", "--format", "{{json .Problems}}"]).unwrap();
+    let begun = || {
+        let log = fs::read_to_string(host.path("netd.log")).unwrap();
+        log.contains("told to reload")
+    };
+    ensure!(wait(SOON, begun), "the signal is not heard");
+    let asked = Instant::now();
+    change()?;
+    assert!(asked.elapsed() < SOON / 5 && problems() == "[]", "{}", problems());
+    ensure!(wait(SOON, || problems().contains("did not answer")), "{}", problems());
+    drop(holder);
+    ensure!(Command::new("kill").args(["-HUP", &pid]).status()?.success());
+    ensure!(wait(SOON, || problems() == "[]"), "{}", problems());
+    host.ok(&["inspect", "x"])?;
     Ok(())
 }
 
