@@ -10,8 +10,7 @@ use netd_tests::ns::is_root;
 use std::{
     collections::BTreeSet,
     net::Ipv4Addr,
-    sync::Arc,
-    thread,
+    sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
 };
 
@@ -185,9 +184,11 @@ fn those_who_ask_the_same_wait_for_one_answer_and_nobody_else_waits() {
         return;
     }
     let site = Site::new(&["127.0.0.1"]);
-    let upstream = Upstream::new(&site.host, "127.0.0.1", |question| {
+    let (answer, held) = mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let upstream = Upstream::new(&site.host, "127.0.0.1", move |question| {
         if question[12] == 4 {
-            thread::sleep(Duration::from_secs(1));
+            let _ = held.lock().unwrap().recv_timeout(Duration::from_secs(1));
         }
         is(question, 1)
     });
@@ -196,6 +197,7 @@ fn those_who_ask_the_same_wait_for_one_answer_and_nobody_else_waits() {
     let start = Instant::now();
     assert_eq!(texts(&site.client().ask("db.")), ["172.18.0.3"]);
     assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    drop(answer);
     for asker in &askers {
         assert_eq!(texts(&asker.hear()), ["9.9.9.1"]);
     }

@@ -9,7 +9,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use std::{fs, thread, time::Duration};
+use std::{fs, time::Duration};
 
 fn site() -> TestHost {
     let host = host_with_resolver(None);
@@ -32,11 +32,11 @@ fn no_question_fails_while_the_agent_is_killed_and_started_again() {
     }
     let host = site();
     let before = netd_dns(&host).unwrap();
-    let load = Load::start(&host, "client", "shop");
+    let mut load = Load::start(&host, "client", "shop");
     host.end_agent(Signal::SIGKILL).unwrap();
-    thread::sleep(Duration::from_millis(300));
+    load.more(300);
     host.start_agent().unwrap();
-    thread::sleep(Duration::from_millis(300));
+    load.more(300);
     let outcome = load.finish();
     assert!(outcome.asked > 600, "{outcome:?}");
     assert_eq!(outcome.lost, 0, "{outcome:?}");
@@ -55,12 +55,12 @@ fn netd_dns_is_started_again_within_a_fifth_of_a_second() {
         return;
     }
     let host = site();
-    let load = Load::start(&host, "client", "shop");
+    let mut load = Load::start(&host, "client", "shop");
     // It has lived for a while, as one that dies does.
-    thread::sleep(Duration::from_millis(1_100));
+    load.more(1_000);
     let before = kill_netd_dns(&host);
     assert!(another_netd_dns(&host, before));
-    thread::sleep(Duration::from_millis(500));
+    load.more(500);
     let outcome = load.finish();
     assert!(outcome.gap < 200, "{outcome:?}");
     // Those that wait in the socket are answered; what it had taken out is gone with it.

@@ -2,7 +2,7 @@
 
 use netd_tests::host::TestHost;
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, Stdio},
 };
 
@@ -20,17 +20,23 @@ pub(super) struct Outcome {
 }
 
 impl Load {
-    /// Begins; questions are being answered when this returns. The agent may be gone by and by.
+    /// Begins; questions are being asked when this returns. The agent may be gone by and by.
     pub(super) fn start(host: &TestHost, container: &str, name: &str) -> Self {
         let pid = host.ok(&["inspect", container, "--format", "{{.State.Pid}}"]).unwrap();
         let mut command = Command::new("nsenter");
         command.args(["-t", &pid, "-n", "python3", "-c", ASKER, name]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut load = Self(command.spawn().unwrap());
-        let mut line = [0; 8];
-        load.0.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
-        assert_eq!(&line, b"answers\n");
+        load.more(100);
         load
+    }
+
+    /// Waits until so many more have been asked, which is as many milliseconds at least.
+    pub(super) fn more(&mut self, questions: u32) {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{questions}").unwrap();
+        let mut line = [0; 6];
+        self.0.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+        assert_eq!(&line, b"asked\n");
     }
 
     /// Ends.
@@ -52,8 +58,9 @@ impl Drop for Load {
 }
 
 /// Asks for the address of the name in its argument a thousand times a second until its standard
-/// input ends, each question by a datagram with a number of its own. Says how many it asked, how many
-/// were not answered, and the milliseconds of the longest pause between two answers.
+/// input ends, each question by a datagram with a number of its own; says when as many more have been
+/// asked as a line there says. Says then how many it asked, how many were not answered, and the
+/// milliseconds of the longest pause between two answers.
 const ASKER: &str = "
 import select, socket, struct, sys, time
 name = b''.join(bytes([len(l)]) + l.encode() for l in sys.argv[1].split('.')) + b'\\0\\0\\1\\0\\1'
@@ -61,7 +68,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 s.connect(('127.0.0.11', 53))
 s.setblocking(False)
-open_, asked, gap = set(), 0, 0
+open_, asked, gap, due = set(), 0, 0, 0
 def take():
     global last, gap
     while True:
@@ -86,11 +93,15 @@ while not over or (open_ and time.monotonic() < end):
         except ConnectionRefusedError:
             pass
         asked += 1
-        if asked == 100:
-            print('answers', flush=True)
+        if asked == due:
+            print('asked', flush=True)
     select.select([s], [], [], 0.001)
     take()
     if not over and select.select([sys.stdin], [], [], 0)[0]:
-        over, end = True, time.monotonic() + 2
+        more = sys.stdin.readline()
+        if more:
+            due = asked + int(more)
+        else:
+            over, end = True, time.monotonic() + 2
 print(asked, len(open_), int(gap * 1000), flush=True)
 ";
