@@ -13,6 +13,7 @@ pub mod cases;
 pub mod frame;
 pub mod fuzz;
 pub mod fuzz_dns;
+pub mod fuzz_options;
 pub mod host;
 pub mod kernel;
 pub mod leftovers;

@@ -4,39 +4,27 @@
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use netd_common::verdict::DropReason;
-use netd_tests::fuzz::{self, Limit, Sides};
-use std::time::{Duration, Instant, SystemTime};
+use netd_tests::{
+    fuzz::{self, Limit, Sides},
+    fuzz_options::Options,
+};
+use std::time::Instant;
 
 /// Random packets through netd-common on bytes and through the loaded programs.
 #[derive(Parser)]
-struct Options {
-    /// How long, at most.
-    #[arg(long)]
-    seconds: Option<u64>,
-    /// How many packets, at most (5,000,000 where neither is given).
-    #[arg(long)]
-    count: Option<u64>,
-    /// Gives the same packets again.
-    #[arg(long)]
-    seed: Option<u64>,
+struct Command {
+    #[command(flatten)]
+    options: Options,
 }
 
 fn main() -> Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "fuzz packets needs root");
-    let options = Options::parse();
-    let seed = match options.seed {
-        Some(seed) => seed,
-        None => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs(),
-    };
-    let count = match (options.count, options.seconds) {
-        (Some(count), _) => count,
-        (None, Some(_)) => u64::MAX,
-        (None, None) => 5_000_000,
-    };
+    let Command { options } = Command::parse();
+    let seed = options.seed()?;
     println!("seed {seed}");
-    let time = Duration::from_secs(options.seconds.unwrap_or(365 * 86_400));
     let start = Instant::now();
-    let report = fuzz::run(Sides::Both, seed, Limit { packets: count, time })?;
+    let limit = Limit { packets: options.count(), time: options.time() };
+    let report = fuzz::run(Sides::Both, seed, limit)?;
     let (packets, seconds) = (report.packets, start.elapsed().as_secs_f64());
     println!("{packets} packets in {seconds:.1} s: {:.0} a second", packets as f64 / seconds);
     for (reason, count) in &report.reached {
