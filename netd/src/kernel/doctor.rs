@@ -6,14 +6,14 @@ mod firewall;
 use super::{
     dataplane::probe,
     mounts,
-    netlink::{Netlink, rehearsal},
+    netlink::{self, rehearsal},
     netns::run_in,
     socket, sysctl,
 };
 use crate::compose;
 use crate::config::{Args, Config, files};
 use crate::doctor::{Facts, SocketFile};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::state::Host;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -68,14 +68,7 @@ fn gather_here(config: &Config, bridges: &[String]) -> Facts {
 }
 
 fn host() -> Result<Host> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::kernel(format!("cannot set up netlink: {e}")))?;
-    runtime.block_on(async {
-        let netlink = Netlink::open()?;
-        Ok(netlink.observe_links(&BTreeMap::new()).await?.host)
-    })
+    netlink::alone(async |netlink| Ok(netlink.observe_links(&BTreeMap::new()).await?.host))
 }
 
 /// Those that exist.

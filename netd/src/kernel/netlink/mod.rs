@@ -82,6 +82,15 @@ fn connection() -> io::Result<Connection> {
     Ok(handle)
 }
 
+/// Does `work` with a socket in the calling thread's namespace, where no runtime is yet.
+pub(crate) fn alone<T>(work: impl AsyncFnOnce(&Netlink) -> Result<T>) -> Result<T> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::kernel(format!("cannot set up netlink: {e}")))?;
+    runtime.block_on(async { work(&Netlink::open()?).await })
+}
+
 impl Netlink {
     /// A socket in the calling thread's namespace. Must be called on a tokio runtime.
     ///

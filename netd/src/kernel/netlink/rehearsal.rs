@@ -1,7 +1,7 @@
 //! Whether the kernel makes the devices that netd needs, tried in two namespaces that are gone
 //! again.
 
-use super::Netlink;
+use super::alone;
 use crate::doctor::Feature;
 use crate::error::{Error, Result};
 use crate::kernel::netns::Namespace;
@@ -37,12 +37,7 @@ pub(crate) fn devices() -> Vec<Feature> {
 fn rehearse(done: &mut usize) -> Result<()> {
     let inner = new_namespace()?;
     let _outer = new_namespace()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::kernel(format!("cannot set up netlink: {e}")))?;
-    runtime.block_on(async {
-        let netlink = Netlink::open()?;
+    alone(async |netlink| {
         let (bridge, veth): (InterfaceName, InterfaceName) =
             ("nd-doctor".parse()?, "ndv-doctor".parse()?);
         netlink.put_bridge(&bridge, &a_bridge()).await?;
