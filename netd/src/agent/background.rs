@@ -150,7 +150,7 @@ impl Agent {
         }
         let glance = inner.live.glance();
         inner.note_repairs();
-        let amiss = *glance.as_ref().unwrap_or(&false);
+        let amiss = *glance.as_ref().unwrap_or(&false) || inner.problems.due();
         inner.problems.note_unmended(glance.err());
         match amiss {
             true => inner.settle().await,
@@ -222,7 +222,7 @@ async fn ended(process: Result<Process>) -> Result<()> {
 /// The exit code where nobody saw the end.
 pub(super) const UNSEEN: i32 = -1;
 /// How often everything is looked at without a cause.
-const PERIOD: Duration = Duration::from_secs(30);
+pub(super) const PERIOD: Duration = Duration::from_secs(30);
 /// How often pins, hooks and switches are looked at, and files of namespaces.
 pub(super) const GLANCE: Duration = Duration::from_secs(2);
 /// How long to wait for more of what happens in containers.

@@ -15,6 +15,7 @@ mod namespaces;
 mod networks;
 mod pace;
 mod ports;
+mod problems;
 mod reconcile;
 mod reload;
 mod repairs;
@@ -30,8 +31,8 @@ use crate::kernel::live::Live;
 use crate::kernel::lock::Lock;
 use crate::kernel::netlink::Departures;
 use crate::spec::{Spec, name::Id};
-use crate::state::Netns;
 use crate::store::Store;
+use problems::Problems;
 use reconcile::{advance, by_memory, settle};
 use repairs::{Repairs, Seen};
 use std::{
@@ -81,21 +82,6 @@ struct Inner {
     watches: BTreeMap<Id, background::Watch>,
     changed: watch::Sender<()>,
     deaths: mpsc::UnboundedSender<Id>,
-}
-
-/// What people should know of, one sentence each.
-#[derive(Debug, Default)]
-struct Problems {
-    /// Since the start.
-    lasting: Vec<String>,
-    /// Of containers whose namespaces could not be opened so far.
-    closed: BTreeMap<Netns, String>,
-    /// Of the last reconcile.
-    current: Vec<String>,
-    /// Of the agent's own files, when they were read last.
-    declared: Vec<String>,
-    /// Of the last look at pins and hooks.
-    unmended: Option<String>,
 }
 
 impl Agent {
@@ -241,40 +227,6 @@ impl Inner {
     }
 }
 
-impl Problems {
-    /// Takes over what the last reconcile could not do; logs what is new about it.
-    fn replace(&mut self, errors: &[Error]) {
-        let mut next: Vec<String> = Vec::new();
-        for error in errors.iter().map(ToString::to_string) {
-            if !self.current.contains(&error) {
-                tracing::error!("{error}");
-            }
-            if !next.contains(&error) {
-                next.push(error);
-            }
-        }
-        if next.is_empty() && !self.current.is_empty() {
-            tracing::info!("everything is provided again");
-        }
-        self.current = next;
-    }
-
-    /// Takes over what the last look at pins and hooks could not put back; logs what is new.
-    fn note_unmended(&mut self, error: Option<Error>) {
-        let next = error.map(|error| error.to_string());
-        if let Some(error) = next.as_ref().filter(|_| next != self.unmended) {
-            tracing::error!("{error}");
-        }
-        self.unmended = next;
-    }
-
-    fn all(&self) -> Vec<String> {
-        let all = self.lasting.iter().chain(self.closed.values());
-        let all = all.chain(&self.current).chain(&self.declared);
-        all.chain(&self.unmended).cloned().collect()
-    }
-}
-
 /// Containers of `a` that `b` lacks.
 fn gone(a: &Spec, b: &Spec) -> Vec<Id> {
     a.containers.keys().filter(|id| !b.containers.contains_key(*id)).cloned().collect()
@@ -289,16 +241,6 @@ fn seconds() -> u64 {
 mod tests {
     use super::*;
     use crate::desired::samples::{container, spec};
-
-    #[test]
-    fn problems_are_those_of_the_last_reconcile_and_those_that_last() {
-        let mut problems = Problems { lasting: vec!["damaged".into()], ..Problems::default() };
-        let error = Error::kernel("refused");
-        problems.replace(&[error.clone(), error]);
-        assert_eq!(problems.all(), ["damaged", "refused"]);
-        problems.replace(&[]);
-        assert_eq!(problems.all(), ["damaged"]);
-    }
 
     #[test]
     fn a_container_that_is_to_be_forgotten_is_gone_with_its_end() {

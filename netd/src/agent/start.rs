@@ -71,10 +71,7 @@ impl Agent {
             store,
             flows: flows.clone(),
             latest: readers.latest.clone(),
-            problems: Problems {
-                lasting: damage.into_iter().chain(live.notes()?.iter().cloned()).collect(),
-                ..Problems::default()
-            },
+            problems: Problems::new(damage.into_iter().chain(live.notes()?.iter().cloned())),
             live,
             resolver,
             uplinks: choice(config),
