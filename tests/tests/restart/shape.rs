@@ -1,7 +1,7 @@
 //! What a host looks like once a change is taken back: as before.
 
 use super::SOON;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use netd_tests::{
     host::{TestHost, wait},
     snapshot,
@@ -19,8 +19,15 @@ impl Shape {
     /// Waits until it is so again.
     pub(super) fn is_back(&self, host: &TestHost) -> Result<()> {
         let same = || shape(host).is_ok_and(|now| now == self.0);
-        ensure!(wait(SOON, same), "was\n{:#?}\nis\n{:#?}", self.0, shape(host)?);
-        Ok(())
+        if wait(SOON, same) {
+            return Ok(());
+        }
+        let now = shape(host)?;
+        let beside = |some: &[String], others: &[String]| -> Vec<String> {
+            some.iter().filter(|line| !others.contains(line)).cloned().collect()
+        };
+        let (was, is) = (beside(&self.0, &now), beside(&now, &self.0));
+        bail!("was\n{was:#?}\nis\n{is:#?}, {} lines of {}", now.len(), self.0.len())
     }
 }
 
