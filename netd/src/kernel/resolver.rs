@@ -3,7 +3,7 @@
 
 mod process;
 
-pub use process::{Home, Running};
+pub use process::{Home, Running, ends_at_once};
 
 use super::netns::Namespace;
 use crate::dns::protocol::{ClientId, Message};

@@ -7,7 +7,7 @@ use crate::dns::protocol::{ClientId, Names, VERSION};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernel::{
     netns::Namespace,
-    resolver::{Home, Running, Sockets},
+    resolver::{self, Home, Running, Sockets},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -126,7 +126,7 @@ impl Keeper {
         if link.is_sound() {
             self.provide();
         } else {
-            self.note(vec!["netd-dns ends as soon as it is started; see its log".to_owned()]);
+            self.note(vec![resolver::ends_at_once().message]);
         }
     }
 
@@ -227,7 +227,12 @@ impl Keeper {
             }
             Err(error) => {
                 process.map(Running::kill).transpose()?;
-                Err(Error::kernel(format!("netd-dns does not answer: {error}")))
+                match error.kind() {
+                    io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::BrokenPipe
+                    | io::ErrorKind::UnexpectedEof => Err(resolver::ends_at_once()),
+                    _ => Err(Error::kernel(format!("netd-dns does not answer: {error}"))),
+                }
             }
         }
     }

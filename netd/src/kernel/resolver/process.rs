@@ -112,7 +112,12 @@ impl Home {
         drop(command);
         let process = Running::of(child.id());
         attend(child);
-        Ok((UnixStream::connect(&self.socket).map_err(failed)?, process))
+        // Nobody else has the socket: whoever does not take it has ended.
+        let stream = UnixStream::connect(&self.socket).map_err(|e| match e.kind() {
+            io::ErrorKind::ConnectionRefused => ends_at_once(),
+            _ => failed(e),
+        })?;
+        Ok((stream, process))
     }
 
     /// Removes the socket, unless it is a service manager's.
@@ -190,6 +195,12 @@ fn attend(mut child: Child) {
     if let Err(error) = thread::Builder::new().name("netd-dns".to_owned()).spawn(wait) {
         tracing::warn!("cannot wait for netd-dns: {error}");
     }
+}
+
+/// A netd-dns that is gone before it has said anything.
+#[must_use]
+pub fn ends_at_once() -> Error {
+    Error::kernel("netd-dns ends as soon as it is started; see its log")
 }
 
 /// `netd.dns.sock` beside `netd.sock`: agents whose sockets share a directory each have their own.
