@@ -12,6 +12,7 @@ mod load;
 mod outside;
 mod rules;
 mod traces;
+mod trouble;
 
 use netd_tests::{
     host::{TestHost, wait},
