@@ -2,11 +2,16 @@
 
 use super::{SOON, setting, shape::Shape};
 use anyhow::{Context, Result, ensure};
+use netd::api::{
+    client::Client,
+    protocol::{NetworkConnect, NetworkDisconnect},
+};
 use netd_tests::{
-    host::{TestHost, binary, wait},
+    host::{TestHost, wait},
     ns::is_root,
 };
-use std::{collections::BTreeMap, fs, process::Command, thread};
+use serde_json::Value;
+use std::{collections::BTreeMap, fs, thread};
 
 /// Four at a time connect a container of their own to a network and disconnect it.
 #[test]
@@ -21,7 +26,7 @@ fn attaching_and_detaching_leaves_exactly_nothing() -> Result<()> {
         let port = format!("{}:80", 8000 + number);
         host.run(&name, &["--network", "bridge", "-p", &port], &["sleep", "infinity"])?;
     }
-    let rounds = setting("NETD_TEST_CHURN", 400) / WORKERS;
+    let rounds = setting("NETD_TEST_CHURN", 2_000) / WORKERS;
     // What is made with the first of its kind and kept is not counted.
     churn(&host, 2)?;
     let before = (Shape::of(&host)?, Used::of(&host)?);
@@ -47,16 +52,13 @@ fn churn(host: &TestHost, rounds: usize) -> Result<()> {
 }
 
 fn work(host: &TestHost, container: &str, rounds: usize) -> Result<()> {
-    let connect = format!(
-        "for i in $(seq {rounds}); do {{ \"$0\" network connect web {container} && \
-         \"$0\" network disconnect web {container}; }} >/dev/null || exit 1; done"
-    );
-    let mut command = Command::new("sh");
-    command.env("NETD_SOCKET", host.path("netd.sock"));
-    command.args(["-c", &connect]).arg(binary("netctl")?);
-    let output = host.host.namespace().run(|| command.output())??;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{container}: {errors}");
+    let client = Client::new(&host.path("netd.sock"));
+    let connect = NetworkConnect { container: container.to_owned(), ..Default::default() };
+    let disconnect = NetworkDisconnect { container: container.to_owned(), force: false };
+    for _ in 0..rounds {
+        let _: Value = client.post("/v1/networks/web/connect", &connect)?;
+        let _: Value = client.post("/v1/networks/web/disconnect", &disconnect)?;
+    }
     Ok(())
 }
 
