@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use netd_tests::{
     host::{HOST, TestHost, binary, shell, wait},
     ns::is_root,
+    probe::Probe,
 };
 use nix::sys::signal::Signal;
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command, time::Duration};
@@ -50,9 +51,7 @@ fn what_is_taken_away_comes_back_within_seconds_and_is_counted() -> Result<()> {
         return Ok(());
     }
     let host = host()?;
-    let mut forbidden = Flows::default();
-    forbid(&host, &mut forbidden)?;
-    let probe = forbidden.start();
+    let probe = forbidden(&host)?;
     let names = names(&host)?;
     for (kind, disturbance) in DISTURBANCES {
         let what = || format!("{disturbance}: {:?}", repairs(&host));
@@ -66,7 +65,7 @@ fn what_is_taken_away_comes_back_within_seconds_and_is_counted() -> Result<()> {
     }
     let log = fs::read_to_string(host.path("netd.log"))?;
     ensure!(log.contains("repaired program: program container_out was gone"), "{log}");
-    ensure!(host.ok(&["status", "--format", "{{json .Problems}}"])? == "[]");
+    is_well(&host)?;
     let report = probe.finish()?;
     ensure!(report.forbidden > 1_000, "{report:?}");
     Ok(())
@@ -143,14 +142,12 @@ fn an_agent_that_finds_its_pins_wiped_starts_clean_and_isolation_holds() -> Resu
         return Ok(());
     }
     let host = host()?;
-    let mut forbidden = Flows::default();
-    forbid(&host, &mut forbidden)?;
-    let probe = forbidden.start();
+    let probe = forbidden(&host)?;
     host.end_agent(Signal::SIGKILL)?;
     fs::remove_dir_all(host.bpf())?;
     host.start_agent()?;
     ensure!(wait(WITHIN, || serves(&host)), "does not serve again");
-    ensure!(host.ok(&["status", "--format", "{{json .Problems}}"])? == "[]");
+    is_well(&host)?;
     probe.finish()?;
     Ok(())
 }
@@ -171,6 +168,19 @@ fn serves(host: &TestHost) -> bool {
         flows.start().finish_after(15).map(drop)
     };
     asks().is_ok()
+}
+
+/// What must never arrive, all the time.
+fn forbidden(host: &TestHost) -> Result<Probe> {
+    let mut forbidden = Flows::default();
+    forbid(host, &mut forbidden)?;
+    Ok(forbidden.start())
+}
+
+fn is_well(host: &TestHost) -> Result<()> {
+    let problems = host.ok(&["status", "--format", "{{json .Problems}}"])?;
+    ensure!(problems == "[]", "{problems}");
+    Ok(())
 }
 
 fn repairs(host: &TestHost) -> Result<BTreeMap<String, u64>> {
