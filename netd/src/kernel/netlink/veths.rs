@@ -134,9 +134,7 @@ impl Netlink {
         link: &Link,
         namespace: &Namespace,
     ) -> Result<()> {
-        if sysctl::has_ipv6() {
-            sysctl::write(&format!("net/ipv6/conf/{name}/disable_ipv6"), "1")?;
-        }
+        have_no_address(name)?;
         self.bind_blocks(link.index).await?;
         self.change(vec![deliver_to(link.index, veth)])
             .await
@@ -152,6 +150,8 @@ impl Netlink {
         link: &Link,
         bridge: u32,
     ) -> Result<()> {
+        // Nobody knows how far whoever made it came.
+        have_no_address(name)?;
         let mut form = vec![LinkAttribute::Mtu(veth.mtu)];
         if link.master != Some(bridge) {
             form.push(LinkAttribute::Controller(bridge));
@@ -191,6 +191,14 @@ impl Netlink {
             requests.extend(routes::connect(index, &veth.addresses));
         }
         inside.change(requests).await.map_err(failed())
+    }
+}
+
+/// The kernel gives each device an IPv6 address of its own otherwise.
+fn have_no_address(name: &InterfaceName) -> Result<()> {
+    match sysctl::has_ipv6() {
+        true => sysctl::write(&format!("net/ipv6/conf/{name}/disable_ipv6"), "1"),
+        false => Ok(()),
     }
 }
 
