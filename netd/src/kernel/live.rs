@@ -64,9 +64,12 @@ impl Live {
     /// # Errors
     /// A refusal of the kernel's, or a feature that it lacks.
     pub fn open(bpf_dir: &Path, cgroup: &Path, settings: &Settings) -> Result<Self> {
+        let mut dataplane = Dataplane::open(bpf_dir, cgroup, settings)?;
+        // The agent before may have been cut off in the middle of a change.
+        dataplane.drop_strays()?;
         Ok(Self {
             host: Netlink::open()?,
-            dataplane: Some(Dataplane::open(bpf_dir, cgroup, settings)?),
+            dataplane: Some(dataplane),
             insides: Insides::default(),
             names: Arc::default(),
             seen: Arc::default(),
@@ -230,8 +233,9 @@ impl Kernel for Live {
             self.mend_filters().await?;
         }
         self.bridges = mend::bridges(&view.bridges);
-        if std::mem::take(&mut self.reread) {
+        if self.reread {
             self.dataplane_mut()?.reread()?;
+            self.reread = false;
         }
         let programs = self.dataplane()?.observe(&self.names)?;
         let state = State {
@@ -259,6 +263,8 @@ impl Kernel for Live {
             Some((state, _)) if applied.is_ok() => state.follow(step),
             _ => self.picture = None,
         }
+        // Nobody knows how far it came.
+        self.reread |= applied.is_err();
         applied
     }
 }

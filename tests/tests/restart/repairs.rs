@@ -1,12 +1,13 @@
 //! What others take away or change comes back within seconds and is counted; isolation holds
 //! meanwhile.
 
-use super::{Flows, SOON, at, flows, forbid, host};
+use super::{Flows, SOON, at, flows, forbid, host, shape::Shape};
 use anyhow::{Context, Result, ensure};
 use netd_tests::{
     host::{HOST, TestHost, binary, shell, wait},
     ns::is_root,
     probe::Probe,
+    snapshot,
 };
 use nix::sys::signal::Signal;
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command, time::Duration};
@@ -150,6 +151,32 @@ fn an_agent_that_finds_its_pins_wiped_starts_clean_and_isolation_holds() -> Resu
     is_well(&host)?;
     probe.finish()?;
     Ok(())
+}
+
+/// Entries of a network and of a container that nobody knows, as an agent leaves them that is killed
+/// in the middle of a change.
+#[test]
+fn what_a_change_that_was_cut_off_has_left_goes_with_the_next_agent() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = host()?;
+    let shape = Shape::of(&host)?;
+    host.end_agent(Signal::SIGKILL)?;
+    let address = "0 0 0 0 0 0 0 0 0 0 255 255 10 99 0 0";
+    let strays = [
+        ("SUBNETS", format!("120 0 0 0 {address}"), "99 0 0 0"),
+        ("OWNED", format!("{address} 99 0 0 0 0 0 0 0"), "1 0 0 0"),
+    ];
+    for (map, key, value) in strays {
+        let pin = pins(&host).join(map);
+        let before = snapshot::pinned(&host, map)?.len();
+        host.host
+            .run(&format!("bpftool map update pinned {} key {key} value {value}", pin.display()))?;
+        ensure!(snapshot::pinned(&host, map)?.len() == before + 1);
+    }
+    host.start_agent()?;
+    shape.is_back(&host)
 }
 
 /// The remote machine reaches the published port, the client the server, and the host the

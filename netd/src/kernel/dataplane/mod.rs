@@ -18,6 +18,7 @@ mod programs;
 mod publications;
 mod resolver;
 mod slots;
+mod strays;
 mod sweep;
 mod uplinks;
 mod write;

@@ -10,11 +10,13 @@ use std::{
 };
 
 impl Dataplane {
-    /// Reads the published ports again, and puts right what does not go with them.
+    /// Reads the published ports again, puts right what does not go with them, and forgets what a
+    /// change that was cut off has left.
     ///
     /// # Errors
     /// A map that can't be read or written.
     pub fn reread(&mut self) -> Result<()> {
+        self.drop_strays()?;
         self.publications.adopt()
     }
 
