@@ -17,7 +17,8 @@ impl Dataplane {
     /// A map that can't be read or written.
     pub fn reread(&mut self) -> Result<()> {
         self.drop_strays()?;
-        self.publications.adopt()
+        self.publications.adopt()?;
+        self.slots.adopt_again(&self.tables, self.publications.slots())
     }
 
     /// What the maps and hooks hold. A device index that `names` does not have goes by `#17`.

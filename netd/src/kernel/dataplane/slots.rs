@@ -23,6 +23,16 @@ impl Slots {
         Ok(Self { used, next: 1 })
     }
 
+    /// As [`Slots::adopt`], where something that failed may have taken a slot for nothing.
+    pub(super) fn adopt_again(
+        &mut self,
+        tables: &Tables,
+        published: impl Iterator<Item = u32>,
+    ) -> Result<()> {
+        self.used = Self::adopt(tables, published)?.used;
+        Ok(())
+    }
+
     /// A slot for something new, under a generation of its own: a flow that an agent left behind
     /// half-way through a release is void as well. Slots go round, so that a freed one rests.
     pub(super) fn allocate(&mut self, generations: &mut Array<MapData, u32>) -> Result<u32> {
