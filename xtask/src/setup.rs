@@ -132,9 +132,10 @@ const TWO_WAYS: &str = "There are two ways to a BPF toolchain: rustup's nightly 
     bpf-linker`), or Debian's rustc-web 1.96, libstd-rust-web-dev-bpf and llvm-22-dev";
 
 /// A program and the package that has it.
-const TOOLS: [(&str, &str); 21] = [
+const TOOLS: [(&str, &str); 22] = [
     ("ip", "iproute2"),
     ("iperf3", "iperf3"),
+    ("wrk", "wrk"),
     ("ping", "iputils-ping"),
     ("arping", "iputils-arping"),
     ("curl", "curl"),

@@ -106,7 +106,7 @@ fn clear(name: &str) {
         let _ = run::read(Command::new("ip").args(["netns", "delete", &namespace]));
     }
     machine::forget(name);
-    bench::full::forget(name);
+    bench::forget(name);
     for place in [Path::new("/sys/fs/bpf"), &env::temp_dir()] {
         for folder in belonging(place, name) {
             let _ = fs::remove_dir_all(place.join(folder));

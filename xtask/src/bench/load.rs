@@ -106,7 +106,7 @@ fn requests(address: &str, time: Duration, latency: &mut Histogram) -> Result<Do
         exchange(&mut stream)?;
         ends.push(start.elapsed());
     }
-    ends.windows(2).for_each(|pair| latency.record(pair[1] - pair[0]));
+    ends.windows(2).for_each(|pair| latency.record((pair[1] - pair[0]).as_secs_f64() * 1e9, 1));
     Ok((ends.len() as u64 - 1, ends.last().copied().unwrap_or_default()))
 }
 

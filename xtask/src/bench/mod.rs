@@ -2,25 +2,38 @@
 //! two containers, `ports` the way to published ports, both next to what they compete with.
 
 pub(crate) mod attach;
+mod cni;
+mod contest;
+mod cost;
 mod cpu;
 pub(crate) mod dns;
 pub(crate) mod echo;
+mod engine;
 pub(crate) mod full;
+mod goals;
 mod http;
 mod latency;
 mod load;
 mod machine;
 mod noise;
+mod options;
+mod peer;
 mod placement;
 mod plot;
 pub(crate) mod ports;
+mod programs;
 mod quick;
+mod report;
+mod results;
 pub(crate) mod scale;
 mod stats;
 mod table;
+mod tables;
 mod tracks;
 mod turns;
 mod way;
+mod web;
+mod workload;
 
 use crate::{build, run, setup, stage, world::World};
 use anyhow::Result;
@@ -47,6 +60,12 @@ fn measure(program: &str, options: &[&str]) -> Result<()> {
     run::show(run::cargo("build").args(what))?;
     let binary = build::binary(program);
     run::show(run::as_root(&binary.to_string_lossy())?.args(options).current_dir(run::root()))
+}
+
+/// Puts back and removes what is not a process, a namespace or a file of the stage `name`, best effort.
+pub(crate) fn forget(name: &str) {
+    programs::restore(name);
+    engine::forget(name);
 }
 
 /// Builds everything and runs the comparison between containers.

@@ -1,7 +1,5 @@
 //! A table for people: on the terminal, and as Markdown.
 
-use serde_json::Value;
-
 /// A part of a report.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -12,8 +10,6 @@ pub(crate) struct Table {
     pub(crate) note: String,
     /// The rows whose target is not reached.
     pub(crate) open: Vec<String>,
-    /// The same for machines.
-    pub(crate) json: Value,
 }
 
 impl Table {
@@ -73,7 +69,6 @@ mod tests {
             rows: vec![vec!["netd".into(), "1.00".into()], vec!["x".into(), "100.00".into()]],
             note: "note".into(),
             open: Vec::new(),
-            json: Value::Null,
         };
         let lines = "  who     rate\n  netd    1.00\n  x     100.00\n  note\n";
         assert!(table.text().ends_with(lines), "{}", table.text());

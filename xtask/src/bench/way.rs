@@ -22,6 +22,11 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// The address of [`address`](Self::address), without the port.
+    pub(crate) fn host(&self) -> &str {
+        self.address.rsplit_once(':').map_or("", |(host, _)| host)
+    }
+
     /// What [`load::ask`](super::load::ask) counts for so many seconds: per second, and the seconds.
     pub(crate) fn ask(&self, workload: &str, seconds: f64) -> Result<(f64, f64)> {
         let report = self.report(workload, seconds)?;

@@ -1,6 +1,6 @@
 //! netd, asked as a container engine would.
 
-use super::{row, timed};
+use super::published;
 use crate::{
     bench::http,
     run,
@@ -12,7 +12,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::json;
-use std::{fs, path::PathBuf, thread, time::Duration};
+use std::{fs, path::PathBuf};
 
 /// An agent with one network.
 pub(super) struct Netd {
@@ -47,39 +47,14 @@ impl Netd {
         run::read(&mut world.netctl(&["publish", &container, &port(number)])).map(drop)
     }
 
-    /// A thousand endpoints and ten thousand ports: memory and starts.
-    pub(super) fn grow(&self, world: &World, missed: &mut Vec<String>) -> Result<()> {
-        let idle = self.memory()?;
-        for number in 0..ENDPOINTS {
-            let who = format!("e{number}");
-            world.namespace(&who)?;
-            self.attach(&world.file(&who), number)?;
-        }
-        let range = "40000-48999:10000-18999";
-        let first = name(&world.file("e0")).replace('/', "%2F");
-        let path = format!("/v1/containers/{first}/publish");
-        http::post(&self.socket, &path, &json!({ "Publish": [range] }))?;
-        let full = self.memory()?;
-        println!("memory of the agent: {idle:.1} MiB idle, {full:.1} MiB with all of them");
-        for (what, measured, limit) in
-            [("idle", idle, IDLE_MEMORY), ("with 1,000 endpoints", full, FULL_MEMORY)]
-        {
-            if measured > limit {
-                missed.push(format!("{measured:.1} of {limit} MiB {what}"));
-            }
-        }
-        self.end()?;
-        let adopted = timed(|| world.start_agent())?;
-        row("start, 1,000 endpoints adopted", &[adopted], Some(ADOPTED), missed);
-        self.end()?;
-        self.forget(world)?;
-        let anew = timed(|| world.start_agent())?;
-        row("start, 1,000 endpoints from nothing", &[anew], Some(ANEW), missed);
-        Ok(())
+    /// As many ports in one range, of the container in `file`.
+    pub(super) fn publish(&self, file: &str, range: &str) -> Result<()> {
+        let path = format!("/v1/containers/{}/publish", name(file).replace('/', "%2F"));
+        http::post(&self.socket, &path, &json!({ "Publish": [range] }))
     }
 
     /// Pins and devices go, as in a reboot; the namespaces stay, and so do the containers.
-    fn forget(&self, world: &World) -> Result<()> {
+    pub(super) fn forget(world: &World) -> Result<()> {
         let folder = world.bpf_folder();
         fs::remove_dir_all(&folder)
             .with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -99,16 +74,8 @@ impl Netd {
         run::read(world.inside("host", "ip").args(["-batch", &file])).map(drop)
     }
 
-    /// MiB in memory, when it has come to rest.
-    fn memory(&self) -> Result<f64> {
-        thread::sleep(Duration::from_secs(1));
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()?))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        Ok(number.context("no VmRSS")? / 1024.0)
-    }
-
-    fn pid(&self) -> Result<i32> {
+    /// The agent's process.
+    pub(super) fn pid(&self) -> Result<i32> {
         let wanted = self.socket.to_string_lossy().into_owned();
         for entry in fs::read_dir("/proc")?.flatten() {
             let Ok(pid) = entry.file_name().to_string_lossy().parse() else { continue };
@@ -123,7 +90,8 @@ impl Netd {
         bail!("no agent runs")
     }
 
-    fn end(&self) -> Result<()> {
+    /// Ends the agent, and waits for that.
+    pub(super) fn end(&self) -> Result<()> {
         kill(Pid::from_raw(self.pid()?), Signal::SIGTERM)?;
         until("the agent ends", || Ok(self.pid().is_err()))
     }
@@ -135,14 +103,8 @@ fn name(file: &str) -> String {
 }
 
 fn port(number: usize) -> String {
-    format!("{}:80", 20_000 + number)
+    let (_, host, container) = published(number);
+    format!("{host}:{container}")
 }
 
 const NETWORK: &str = "bench";
-const ENDPOINTS: usize = 1000;
-/// Milliseconds.
-const ADOPTED: f64 = 300.0;
-const ANEW: f64 = 2000.0;
-/// MiB.
-const IDLE_MEMORY: f64 = 20.0;
-const FULL_MEMORY: f64 = 25.0;

@@ -1,54 +1,72 @@
 //! `cargo xtask bench attach`: what attaching a container costs (veth, address, routes, programs, one
 //! published port; its namespace is there), next to the CNI plugins bridge and portmap where they are
-//! installed; and what an agent with a thousand endpoints costs: its start and its memory.
+//! installed; and what an agent with a thousand endpoints costs: its start, its memory and its idling.
 
 mod agent;
-mod cni;
+mod grown;
 
-use super::stats::{median, quantile};
-use crate::{build, run, stage, world::World};
+use super::{
+    cni::Cni,
+    cost::{self, Cost, Target},
+    options::{Options, Verb},
+    ports::site::Published,
+    report::Report,
+};
+use crate::{run, stage, world::World};
 use agent::Netd;
-use anyhow::{Context, Result, ensure};
-use cni::Cni;
+use anyhow::{Result, anyhow};
 use std::{thread, time::Instant};
 
-/// Builds everything and runs the comparison.
-pub(crate) fn run(options: &[&str]) -> Result<()> {
-    rounds(options)?;
-    build::run()?;
-    stage::run(stage::ATTACH, options)
-}
+const VERB: Verb = Verb { name: stage::ATTACH, rounds: (25, 3), takes: &["--out"] };
 
-fn rounds(options: &[&str]) -> Result<usize> {
-    match options {
-        [] => Ok(25),
-        ["--rounds", rounds] => rounds.parse().context("--rounds takes a number"),
-        _ => anyhow::bail!("bench attach [--rounds N]"),
-    }
+/// Builds everything and runs the comparison.
+pub(crate) fn run(words: &[&str]) -> Result<()> {
+    VERB.run(words, &VERB.parse(words)?)
 }
 
 /// The comparison itself, on the stage `name`.
-pub(crate) fn play(name: &str, options: &[&str]) -> Result<()> {
-    let rounds = rounds(options)?;
+pub(crate) fn play(name: &str, words: &[&str]) -> Result<()> {
+    let options = VERB.begin(words)?;
+    let mut report = Report::new(VERB.name, "Attaching containers", 1, &options);
     let world = World::new(name)?;
     let netd = Netd::start(&world)?;
-    let mut missed = Vec::new();
-    run::stage("one by one", || one_by_one(&world, &netd, rounds, &mut missed))?;
-    run::stage("a hundred side by side", || side_by_side(&world, &netd, &mut missed))?;
-    run::stage("a thousand endpoints, 10,000 ports", || netd.grow(&world, &mut missed))?;
-    ensure!(missed.is_empty(), "not as it should be: {}", missed.join("; "));
-    Ok(())
+    world.namespace("cni")?;
+    let cni = Cni::new(&world, "cni").map_err(|e| report.skip(&[format!("CNI: {e:#}")])).ok();
+    let mut all = Vec::new();
+    let mut take = |title: &str, note: &str, part: &dyn Fn() -> Result<Vec<Cost>>| match run::stage(
+        title, part,
+    ) {
+        Ok(costs) => {
+            report.add(cost::table(title, note, &costs, options.quick));
+            all.extend(costs);
+        }
+        Err(e) => report.fail(title, &e),
+    };
+    take("one by one", "In turns; the first round is dropped.", &|| {
+        one_by_one(&world, &netd, cni.as_ref(), options.rounds)
+    });
+    take("a hundred side by side", "Each by a request of its own.", &|| {
+        side_by_side(&world, &netd)
+    });
+    let note =
+        "Memory is what /proc/PID/status and /proc/meminfo say, CPU time what schedstat says.";
+    take("a thousand endpoints, 10,000 ports", note, &|| grown::measure(&world, &netd, &options));
+    finish(report, &all, &options)
+}
+
+fn finish(report: Report, all: &[Cost], options: &Options) -> Result<()> {
+    let open = report.open();
+    report.write(&options.out, vec![("costs", cost::json(all))], &[])?;
+    options.judge(&open)
 }
 
 /// In turns: netd by its API, netd by its commands, CNI.
-fn one_by_one(world: &World, netd: &Netd, rounds: usize, missed: &mut Vec<String>) -> Result<()> {
-    let cni = match Cni::new(world)? {
-        Ok(cni) => Some(cni),
-        Err(missing) => {
-            run::say(format!("skipped: {missing}"));
-            None
-        }
-    };
+fn one_by_one(
+    world: &World,
+    netd: &Netd,
+    cni: Option<&Cni<'_>>,
+    rounds: usize,
+) -> Result<Vec<Cost>> {
     let [mut api, mut gone, mut commands, mut theirs, mut their_end] = [const { Vec::new() }; 5];
     for round in 0..=rounds {
         let who = format!("c{round}");
@@ -59,9 +77,10 @@ fn one_by_one(world: &World, netd: &Netd, rounds: usize, missed: &mut Vec<String
         let by_command = timed(|| netd.attach_by_command(world, &file, round))?;
         netd.detach(&file)?;
         let mut plugins = None;
-        if let Some(cni) = &cni {
-            let (add, first) = (timed(|| cni.add(&file, round))?, round == 0);
-            plugins = Some((add, timed(|| cni.del(&file, round))?)).filter(|_| !first);
+        if let Some(cni) = cni {
+            let ports = [published(round)];
+            let add = timed(|| cni.add(&file, round, &ports).map(drop))?;
+            plugins = Some((add, timed(|| cni.del(&file, round, &ports))?));
         }
         world.remove_namespace(&who)?;
         // The first warms up.
@@ -73,29 +92,27 @@ fn one_by_one(world: &World, netd: &Netd, rounds: usize, missed: &mut Vec<String
             their_end.extend(plugins.map(|(_, del)| del));
         }
     }
-    row("netd attaches, by its API", &api, Some(ATTACH), missed);
-    row("netd attaches, two netctl commands", &commands, None, missed);
-    row("netd detaches, by its API", &gone, None, missed);
-    row("CNI bridge and portmap, ADD", &theirs, None, missed);
-    row("CNI bridge and portmap, DEL", &their_end, None, missed);
+    let mut costs = vec![
+        Cost::time("netd attaches, by its API", &api, Some(ATTACH)),
+        Cost::time("netd attaches, two netctl commands", &commands, None),
+        Cost::time("netd detaches, by its API", &gone, None),
+    ];
     if !theirs.is_empty() {
-        let ratios: Vec<_> = theirs.iter().zip(&api).map(|(cni, netd)| cni / netd).collect();
-        let whole: Vec<_> = theirs.iter().zip(&commands).map(|(cni, netd)| cni / netd).collect();
-        println!(
-            "CNI over netd: {:.0} times its API ({:.0}-{:.0}), {:.0} times its commands",
-            median(&ratios),
-            quantile(&ratios, 0.1),
-            quantile(&ratios, 0.9),
-            median(&whole)
-        );
-        if median(&ratios) < FASTER {
-            missed.push(format!("{:.0} of {FASTER} times as fast as CNI", median(&ratios)));
-        }
+        let over = |ours: &[f64]| -> Vec<f64> {
+            theirs.iter().zip(ours).map(|(cni, netd)| cni / netd).collect()
+        };
+        let faster = Some(Target::AtLeast(FASTER));
+        costs.extend([
+            Cost::time("CNI bridge and portmap, ADD", &theirs, None),
+            Cost::time("CNI bridge and portmap, DEL", &their_end, None),
+            Cost::of("CNI's ADD over netd's API", &over(&api), "times", faster),
+            Cost::of("CNI's ADD over two netctl commands", &over(&commands), "times", None),
+        ]);
     }
-    Ok(())
+    Ok(costs)
 }
 
-fn side_by_side(world: &World, netd: &Netd, missed: &mut Vec<String>) -> Result<()> {
+fn side_by_side(world: &World, netd: &Netd) -> Result<Vec<Cost>> {
     let names: Vec<String> = (0..CROWD).map(|number| format!("s{number}")).collect();
     names.iter().try_for_each(|name| world.namespace(name))?;
     let files: Vec<String> = names.iter().map(|name| world.file(name)).collect();
@@ -107,17 +124,19 @@ fn side_by_side(world: &World, netd: &Netd, missed: &mut Vec<String>) -> Result<
                     scope.spawn(move || work(number, &file))
                 };
                 let all: Vec<_> = files.iter().enumerate().map(one).collect();
-                all.into_iter().try_for_each(|thread| {
-                    thread.join().map_err(|_| anyhow::anyhow!("a thread failed"))?
-                })
+                all.into_iter()
+                    .try_for_each(|thread| thread.join().map_err(|_| anyhow!("a thread failed"))?)
             })
         })
     };
     let attached = each(&|number, file| netd.attach(file, number))?;
     let detached = each(&|_, file| netd.detach(file))?;
-    row("100 attached side by side", &[attached], Some(SIDE_BY_SIDE), missed);
-    row("100 detached side by side, each", &[detached / CROWD as f64], Some(DETACH), missed);
-    names.iter().try_for_each(|name| world.remove_namespace(name))
+    names.iter().try_for_each(|name| world.remove_namespace(name))?;
+    let each = detached / CROWD as f64;
+    Ok(vec![
+        Cost::time("100 attached side by side", &[attached], Some(SIDE_BY_SIDE)),
+        Cost::time("100 detached side by side, each", &[each], Some(DETACH)),
+    ])
 }
 
 /// Milliseconds.
@@ -127,21 +146,9 @@ fn timed(work: impl FnOnce() -> Result<()>) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() * 1e3)
 }
 
-fn row(what: &str, times: &[f64], target: Option<f64>, missed: &mut Vec<String>) {
-    if times.is_empty() {
-        return;
-    }
-    let middle = median(times);
-    let (low, high) = (quantile(times, 0.1), quantile(times, 0.9));
-    let verdict = match target {
-        Some(target) if middle > target => {
-            missed.push(format!("{what}: {middle:.1} of {target} ms"));
-            format!("at most {target} ms: not met")
-        }
-        Some(target) => format!("at most {target} ms: met"),
-        None => String::new(),
-    };
-    println!("{what:<40} {middle:>9.2} ms  {low:>8.2}-{high:<8.2} {verdict}");
+/// The port of container number `number`.
+fn published(number: usize) -> Published {
+    ("tcp", 20_000 + u16::try_from(number).unwrap_or(0), 80)
 }
 
 const CROWD: usize = 100;

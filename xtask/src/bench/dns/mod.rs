@@ -7,33 +7,29 @@ mod hand;
 mod load;
 mod servers;
 
-use super::stats::{median, quantile};
-use crate::{build, run, stage, world::World};
-use anyhow::{Context, Result, bail, ensure};
+use super::{
+    options::{Options, Verb},
+    stats::{median, quantile},
+    turns::{Turns, around},
+};
+use crate::{run, stage, world::World};
+use anyhow::{Context, Result, bail};
 use load::Sample;
 use servers::Server;
 
 /// Hidden verb: the load, and the agent that netd-dns needs.
 pub(crate) const TOOL: &str = "bench-dns";
 
-/// How much is measured.
-struct Options {
-    rounds: usize,
-    seconds: f64,
-    /// A look whether everything works; its figures judge nobody.
-    quick: bool,
-}
+const VERB: Verb = Verb { name: stage::DNS, rounds: (9, 2), takes: &[] };
 
 /// Builds everything and runs the comparison.
-pub(crate) fn run(options: &[&str]) -> Result<()> {
-    Options::parse(options)?;
-    build::run()?;
-    stage::run(stage::DNS, options)
+pub(crate) fn run(words: &[&str]) -> Result<()> {
+    VERB.run(words, &VERB.parse(words)?)
 }
 
 /// The comparison itself, on the stage `name`.
-pub(crate) fn play(name: &str, options: &[&str]) -> Result<()> {
-    let options = Options::parse(options)?;
+pub(crate) fn play(name: &str, words: &[&str]) -> Result<()> {
+    let options = VERB.parse(words)?;
     let world = World::new(name)?;
     let netd = Server::netd(&world)?;
     let mut rivals = Vec::new();
@@ -48,8 +44,7 @@ pub(crate) fn play(name: &str, options: &[&str]) -> Result<()> {
         let title = format!("{}, {} rounds", workload.title, options.rounds);
         slow.extend(run::stage(&title, || contest(workload, &netd, &rivals, &options))?);
     }
-    ensure!(slow.is_empty() || options.quick, "not as it should be: {}", slow.join("; "));
-    Ok(())
+    options.judge(&slow)
 }
 
 /// The hidden verb's words after it.
@@ -92,17 +87,12 @@ fn contest(
         let asked = load::sample(server, workload.sockets, workload.window, seconds);
         asked.with_context(|| format!("{}: {}", workload.title, server.name))
     };
-    for server in [netd].into_iter().chain(rivals) {
+    let all: Vec<&Server> = [netd].into_iter().chain(rivals).collect();
+    for server in &all {
         sample(server, options.seconds / 4.0)?;
     }
-    let mut ours = vec![sample(netd, options.seconds)?];
-    let mut theirs = vec![Vec::new(); rivals.len()];
-    for _ in 0..options.rounds {
-        for (rival, samples) in rivals.iter().zip(&mut theirs) {
-            samples.push(sample(rival, options.seconds)?);
-        }
-        ours.push(sample(netd, options.seconds)?);
-    }
+    let asked = |who: usize| sample(all[who], options.seconds);
+    let Turns { first: ours, others: theirs } = Turns::go(rivals.len(), options.rounds, asked)?;
     println!(
         "{:<14} {:>14} {:>9} {:>9} {:>8}   netd-dns is faster by",
         "", "questions/s", "p50", "p99", "lost"
@@ -123,8 +113,8 @@ fn contest(
 
 /// Of each round, to the mean of ours before and after.
 fn ratios(ours: &[Sample], theirs: &[Sample]) -> Vec<f64> {
-    let means = ours.windows(2).map(|pair| f64::midpoint(pair[0].per_second, pair[1].per_second));
-    means.zip(theirs).map(|(ours, its)| ours / its.per_second).collect()
+    let means = around(&ours.iter().map(|sample| sample.per_second).collect::<Vec<f64>>());
+    means.iter().zip(theirs).map(|(ours, its)| ours / its.per_second).collect()
 }
 
 fn row(name: &str, samples: &[Sample], ratio: &str) {
@@ -138,37 +128,9 @@ fn row(name: &str, samples: &[Sample], ratio: &str) {
     );
 }
 
-impl Options {
-    fn parse(words: &[&str]) -> Result<Self> {
-        let quick = words.contains(&"--quick");
-        let (rounds, seconds) = if quick { (2, 0.2) } else { (9, 1.0) };
-        let mut options = Self { rounds, seconds, quick };
-        let mut words = words.iter().filter(|word| **word != "--quick");
-        while let Some(word) = words.next() {
-            ensure!(*word == "--rounds", "bench dns takes --quick and --rounds, not {word:?}");
-            let value = words.next().context("--rounds lacks a number")?;
-            options.rounds = value
-                .parse()
-                .ok()
-                .filter(|rounds| *rounds > 0)
-                .with_context(|| format!("--rounds takes a number above 0, not {value:?}"))?;
-        }
-        Ok(options)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rounds_can_be_given_and_must_be_a_number() {
-        assert_eq!(Options::parse(&["--rounds", "3"]).unwrap().rounds, 3);
-        assert!(Options::parse(&["--quick"]).unwrap().quick);
-        for wrong in [&["--rounds"][..], &["--rounds", "0"], &["--rounds", "x"], &["-q"]] {
-            assert!(Options::parse(wrong).is_err(), "{wrong:?}");
-        }
-    }
 
     #[test]
     fn a_ratio_is_to_netd_just_before_and_after() {

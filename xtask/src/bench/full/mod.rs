@@ -1,158 +1,118 @@
-//! `cargo xtask bench full`: container to container, netd next to a raw veth pair, loopback, Linux bridges
-//! and a Docker engine, all up at the same time and measured in turns; docs/performance.md says how.
+//! `cargo xtask bench full`: netd next to a raw veth pair, loopback, Linux bridges, Docker's rules, CNI
+//! plugins, proxies and a Docker engine: from container to container, to published ports and to the
+//! outside. All are up at the same time and measured in turns; docs/performance.md says how.
 
-mod contest;
-mod engine;
-mod goals;
 mod peers;
-mod report;
-mod tables;
-mod workload;
 
-use crate::{bench::placement::Placement, build, run, stage};
-use anyhow::{Context, Result, bail, ensure};
-use contest::Contest;
-pub(crate) use engine::forget;
-use peers::{Peer, Peers};
-use report::Report;
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
+use super::{
+    contest::{Contest, Course},
+    options::Verb,
+    ports::{self, field::Field},
+    report::Report,
+    results::Results,
+    workload::Workload,
 };
-use workload::Workload;
+use crate::{run, stage};
+use anyhow::Result;
+use peers::Peers;
 
-/// What was asked for on the command line.
-struct Options {
-    rounds: usize,
-    /// Seconds of a sample.
-    seconds: f64,
-    /// A look whether everything works; its figures judge nobody.
-    quick: bool,
-    /// Who takes part, by their words; everybody where empty.
-    peers: Vec<String>,
-    /// Where the report goes.
-    out: PathBuf,
-    placement: Placement,
-}
+const VERB: Verb = Verb {
+    name: stage::FULL,
+    rounds: (7, 1),
+    takes: &["--out", "--peers", "--courses", "--processors"],
+};
 
-/// Builds everything and runs the comparison of ways between containers.
-pub(crate) fn run(options: &[&str]) -> Result<()> {
-    let parsed = Options::parse(options)?;
-    build::run()?;
-    // Made by whoever asks, and only filled by root.
-    fs::create_dir_all(&parsed.out)
-        .with_context(|| format!("cannot make {}", parsed.out.display()))?;
-    for file in report::files() {
-        let path = parsed.out.join(file);
-        let made = fs::File::options().create(true).append(true).open(&path);
-        made.with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    let out = parsed.out.to_string_lossy().into_owned();
-    // The play runs elsewhere: the last --out is the one that counts, and it is a whole path.
-    stage::run(stage::FULL, &[options, &["--out", &out]].concat())
+/// Builds everything and runs the comparison.
+pub(crate) fn run(words: &[&str]) -> Result<()> {
+    let options = VERB.parse(words)?;
+    options.list("--peers", &peers::WORDS)?;
+    options.list("--courses", &COURSES.map(Course::word))?;
+    VERB.run(words, &options)
 }
 
 /// The comparison itself, on the stage `name`.
-pub(crate) fn play(name: &str, options: &[&str]) -> Result<()> {
-    let options = Options::parse(options)?;
-    let mut peers = run::stage("setting up netd and its peers", || Peers::set_up(name, &options))?;
-    for skipped in &peers.skipped {
-        run::say(format!("skipped: {skipped}"));
-    }
-    let mut report = Report::new(&options, &peers);
+pub(crate) fn play(name: &str, words: &[&str]) -> Result<()> {
+    let options = VERB.begin(words)?;
+    let wanted = options.list("--peers", &peers::WORDS)?;
+    let courses = options.list("--courses", &COURSES.map(Course::word))?;
+    let on = |course: Course| courses.contains(&course.word());
+    let mut report = Report::new(VERB.name, "netd and its peers", 1, &options);
+    let mut results = Results::default();
     options.placement.begin()?;
-    for workload in Workload::ALL {
-        peers.clients_on(options.placement.client(workload.waiting()));
-        let contest = Contest { workload, peers: &peers.up };
-        let done = run::stage(&workload.title(), || contest.run(options.rounds, options.seconds));
-        report.take(workload, done);
+    if on(Course::Containers) {
+        let what = "setting up containers of netd and its peers";
+        let peers = run::stage(what, || Peers::set_up(name, &wanted))?;
+        report.skip(&peers.skipped);
+        for workload in CONTAINERS {
+            let (course, peers) = (Course::Containers, peers.up.clone());
+            let contest = Contest { course, workload, peers };
+            results.hold(contest, (name, &options), &mut report);
+        }
     }
-    report.write(&options.out)?;
+    if [Course::Published, Course::Host, Course::Outside].into_iter().any(on) {
+        let what = "setting up published ports of netd and its peers";
+        let mut field = run::stage(what, || Field::set_up(name, &wanted))?;
+        let contests = contests(&mut field, on, &mut report);
+        report.skip(&field.skipped);
+        for contest in contests {
+            ports::hold(contest, &field, (name, &options), &mut results, &mut report);
+        }
+    }
+    let drawn = results.draw(&options.out)?;
     let open = report.open();
-    if options.quick || open.is_empty() {
-        return Ok(());
-    }
-    bail!("not as it should be: {}", open.join("; "))
+    let containers = results.json(|course| course == Course::Containers);
+    let others = results.json(|course| course != Course::Containers);
+    report.write(&options.out, vec![("workloads", containers), ("ports", others)], &drawn)?;
+    options.judge(&open)
 }
 
-impl Options {
-    fn parse(words: &[&str]) -> Result<Self> {
-        let quick = words.contains(&"--quick");
-        let (rounds, seconds) = if quick { (1, 0.2) } else { (7, 1.0) };
-        let out = run::root().join("target/bench/full");
-        let mut options =
-            Self { rounds, seconds, quick, peers: Vec::new(), out, placement: Placement::Two };
-        let mut words = words.iter().filter(|word| **word != "--quick");
-        while let Some(word) = words.next() {
-            let value =
-                words.next().with_context(|| format!("{word} is no option, or lacks a value"))?;
-            options.set(word, value)?;
+/// Those that need another machine or the host.
+fn contests(field: &mut Field, on: impl Fn(Course) -> bool, report: &mut Report) -> Vec<Contest> {
+    let mut contests = Vec::new();
+    if on(Course::Published) {
+        contests.extend(ports::PUBLISHED.map(|workload| field.published(workload)));
+    }
+    if on(Course::Host) {
+        contests.extend(ports::HOST.map(|workload| field.on_the_host(workload)));
+    }
+    if on(Course::Outside) {
+        match field.outward(&ports::OUTSIDE) {
+            Ok(outward) => contests.extend(outward),
+            Err(e) => report.fail(Course::Outside.title(), &e),
         }
-        ensure!(options.rounds > 0, "--rounds must be at least 1");
-        Ok(options)
     }
-
-    fn set(&mut self, word: &str, value: &str) -> Result<()> {
-        match word {
-            "--rounds" => {
-                self.rounds = value
-                    .parse()
-                    .with_context(|| format!("--rounds takes a number, not {value:?}"))?;
-            }
-            "--peers" => self.peers = peers::parse(value)?,
-            "--out" => self.out = whole(Path::new(value))?,
-            "--processors" => self.placement = Placement::parse(value)?,
-            other => bail!("bench full has no option {other:?}; `cargo xtask help` lists them"),
-        }
-        Ok(())
-    }
-
-    /// The peer with that word takes part.
-    fn wants(&self, word: &str) -> bool {
-        self.peers.is_empty() || self.peers.iter().any(|wanted| wanted == word)
-    }
+    contests
 }
 
-fn whole(path: &Path) -> Result<PathBuf> {
-    Ok(env::current_dir().context("cannot find this folder")?.join(path))
-}
+/// The words of `--courses`.
+const COURSES: [Course; 4] = [Course::Containers, Course::Published, Course::Host, Course::Outside];
 
-/// A peer's place among [`Peers::up`]; netd is the first.
-const NETD: usize = 0;
-
-/// The peers of a test.
-#[cfg(test)]
-fn some(words: &[&'static str]) -> Vec<Peer> {
-    words.iter().map(|word| Peer::unreachable(word)).collect()
-}
+/// From container to container, in the order of the report.
+const CONTAINERS: [Workload; 8] = [
+    Workload::Stream(1),
+    Workload::Stream(4),
+    Workload::Datagrams(64),
+    Workload::Datagrams(512),
+    Workload::Datagrams(1400),
+    Workload::Requests,
+    Workload::Connections,
+    Workload::Http,
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn options_are_read_and_the_last_one_counts() {
-        let options =
-            Options::parse(&["--rounds", "9", "--peers", "veth,docker", "--out", "/tmp/x"]);
-        let options = options.unwrap();
-        assert_eq!((options.rounds, options.quick), (9, false));
-        assert_eq!(options.out, Path::new("/tmp/x"));
-        assert!(options.wants("veth") && options.wants("docker") && !options.wants("bridge"));
-        assert!(Options::parse(&[]).unwrap().wants("bridge"));
-        assert_eq!(Options::parse(&["--out", "a", "--out", "/b"]).unwrap().out, Path::new("/b"));
-    }
-
-    #[test]
-    fn what_it_does_not_know_is_refused() {
-        for wrong in [
-            &["--rounds"][..],
-            &["--rounds", "x"],
-            &["--rounds", "0"],
-            &["--peers", "cisco"],
-            &["--peers", ""],
-            &["-q"],
-        ] {
-            assert!(Options::parse(wrong).is_err(), "{wrong:?}");
-        }
+    fn peers_and_courses_are_known_by_their_words() {
+        let list = |words: &[&str], option: &str, known: &[&'static str]| {
+            VERB.parse(words).and_then(|options| options.list(option, known))
+        };
+        let known = peers::WORDS;
+        assert_eq!(list(&["--peers", "veth,docker"], "--peers", &known).unwrap().len(), 2);
+        assert!(list(&["--peers", "cisco"], "--peers", &known).is_err());
+        let known = COURSES.map(Course::word);
+        assert_eq!(list(&["--courses", "host"], "--courses", &known).unwrap(), ["host"]);
+        assert!(list(&["--courses", "home"], "--courses", &known).is_err());
     }
 }

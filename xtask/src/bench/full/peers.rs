@@ -1,25 +1,19 @@
-//! Who takes part: each with network namespaces of its own, two containers, and servers at one of them.
+//! Who takes part from container to container: each with network namespaces of its own.
 
-use super::{Options, engine};
 use crate::{
     bench::{
-        LOAD,
-        ports::rivals::{IPTABLES, docker_rules},
-        tracks::{FIRST, this_program},
-        way::{Way, set, start, tune},
+        cni::Cni,
+        contest::INTERNAL,
+        engine::Engine,
+        peer::{Peer, Who},
+        ports::{rivals::IPTABLES, rules::docker_rules, site::PUBLISHED},
+        way::{set, tune},
     },
     run,
-    world::{ADDRESS, World, until},
+    world::{ADDRESS, World},
 };
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use std::fs;
-
-/// A way between two containers, with the servers running at its end.
-pub(super) struct Peer {
-    /// What `--peers` and the JSON call it.
-    pub(super) word: &'static str,
-    pub(super) way: Way,
-}
 
 /// Everybody.
 pub(super) struct Peers {
@@ -30,28 +24,26 @@ pub(super) struct Peers {
 }
 
 impl Peers {
-    /// Only netd must come; a peer that can't is named in [`skipped`](Self::skipped).
-    pub(super) fn set_up(stage: &str, options: &Options) -> Result<Self> {
-        let [netd, internal] = netd(&World::new(&format!("{stage}-netd"))?)?;
+    /// Those that are `wanted`. Only netd must come; a peer that can't is named in
+    /// [`skipped`](Self::skipped).
+    pub(super) fn set_up(stage: &str, wanted: &[&'static str]) -> Result<Self> {
+        let world = |word: &str| World::new(&format!("{stage}-{word}"));
+        let [netd, internal] = netd(&world("netd")?)?;
         let mut peers = Self { up: vec![netd], skipped: Vec::new() };
         // Next to netd's own, and next to the internal network: what both are held against.
-        peers.invite(VETH, options, || veth(&World::new(&format!("{stage}-veth"))?));
-        peers.invite(INTERNAL, options, || internal.open());
-        peers.invite(RULES, options, || rules(&World::new(&format!("{stage}-rules"))?));
-        peers.invite(ENGINE, options, || engine::set_up(stage)?.open());
-        peers.invite(BRIDGE, options, || bridge(&World::new(&format!("{stage}-bridge"))?));
-        peers.invite(LOOPBACK, options, || loopback(&World::new(&format!("{stage}-loopback"))?));
+        peers.invite(VETH, wanted, || veth(&world("veth")?));
+        peers.invite(INTERNAL, wanted, || internal.open(PORT));
+        peers.invite(RULES, wanted, || rules(&world("rules")?));
+        peers.invite(CNI, wanted, || cni(&world("cni")?));
+        peers.invite(ENGINE, wanted, || engine(stage, &world("docker")?));
+        peers.invite(BRIDGE, wanted, || bridge(&world("bridge")?));
+        peers.invite(LOOPBACK, wanted, || loopback(&world("loopback")?));
         Ok(peers)
     }
 
-    /// Lets everybody's clients run there.
-    pub(super) fn clients_on(&mut self, processor: &'static str) {
-        self.up.iter_mut().for_each(|peer| peer.way.processor = processor);
-    }
-
-    fn invite(&mut self, who: Who, options: &Options, come: impl FnOnce() -> Result<Peer>) {
+    fn invite(&mut self, who: Who, wanted: &[&str], come: impl FnOnce() -> Result<Peer>) {
         let (word, name) = who;
-        if !options.wants(word) {
+        if !wanted.contains(&word) {
             return self.skipped.push(format!("{name}: not among --peers"));
         }
         match come() {
@@ -59,52 +51,6 @@ impl Peers {
             Err(e) => self.skipped.push(format!("{name}: {e:#}")),
         }
     }
-}
-
-impl Peer {
-    /// From the namespace `client`, a file, to `address` in the namespace `server`.
-    pub(super) fn new(who: Who, client: String, server: String, address: &str) -> Self {
-        let (word, name) = who;
-        let address = format!("{address}:{PORT}");
-        let way = Way { name: name.into(), client, server, address, processor: FIRST };
-        Self { word, way }
-    }
-
-    /// Starts the servers, and waits until both answer the client.
-    pub(super) fn open(self) -> Result<Self> {
-        let listen = format!("0.0.0.0:{PORT}");
-        start(self.way.server("iperf3").arg("--server"))?;
-        start(self.way.server(&this_program()?).args([LOAD, "serve", &listen]))?;
-        until("the load's server answers", || Ok(self.way.ask("requests", 0.01).is_ok()))
-            .or_else(|e| self.way.ask("requests", 0.01).map(drop).context(e))?;
-        until("iperf3 answers", || {
-            let words = ["-z", "-w", "1", self.host(), IPERF_PORT];
-            Ok(run::read(self.way.client("nc").args(words)).is_ok())
-        })?;
-        Ok(self)
-    }
-
-    /// The server's address, without a port.
-    pub(super) fn host(&self) -> &str {
-        self.way.address.rsplit_once(':').map_or("", |(host, _)| host)
-    }
-
-    #[cfg(test)]
-    pub(super) fn unreachable(word: &'static str) -> Self {
-        Self::new((word, word), String::new(), String::new(), "192.0.2.1")
-    }
-}
-
-/// The words of `--peers`.
-pub(super) fn parse(list: &str) -> Result<Vec<String>> {
-    let words: Vec<String> = list.split(',').map(str::to_owned).collect();
-    let known = ALL.map(|(word, _)| word);
-    for word in &words {
-        if !known.contains(&word.as_str()) {
-            bail!("no peer is called {word:?}; there are {}", known.join(", "));
-        }
-    }
-    Ok(words)
 }
 
 /// Two networks of one agent: an ordinary one, and an internal one.
@@ -126,9 +72,9 @@ fn netd(world: &World) -> Result<[Peer; 2]> {
     let pair = |who: Who, network: &str| -> Result<Peer> {
         let (client, _) = container(network, "client")?;
         let (server, address) = container(network, "server")?;
-        Ok(Peer::new(who, client, server, &address))
+        Ok(Peer::new(who, client, server, at(&address)).of_agent(world.path("netd.sock")))
     };
-    Ok([pair(NETD, "plain")?.open()?, pair(INTERNAL, "inside")?])
+    Ok([pair(NETD, "plain")?.open(PORT)?, pair(INTERNAL, "inside")?])
 }
 
 /// Two namespaces and nothing between them: the limit of what a pair of veth devices can do.
@@ -140,20 +86,20 @@ fn veth(world: &World) -> Result<Peer> {
     world.wire(("eth0", "client"), ("eth0", "server"))?;
     world.ip("client", "address add 10.98.0.1/24 dev eth0")?;
     world.ip("server", "address add 10.98.0.2/24 dev eth0")?;
-    Peer::new(VETH, world.file("client"), world.file("server"), "10.98.0.2").open()
+    Peer::new(VETH, world.file("client"), world.file("server"), at("10.98.0.2")).open(PORT)
 }
 
 /// Both ends in one namespace.
 fn loopback(world: &World) -> Result<Peer> {
     world.namespace("both")?;
     tune(&world.file("both"))?;
-    Peer::new(LOOPBACK, world.file("both"), world.file("both"), "127.0.0.1").open()
+    Peer::new(LOOPBACK, world.file("both"), world.file("both"), at("127.0.0.1")).open(PORT)
 }
 
 /// A bridge and nothing else: no netfilter.
 fn bridge(world: &World) -> Result<Peer> {
     bridged(world)?;
-    Peer::new(BRIDGE, world.file("client"), world.file("server"), SERVER).open()
+    Peer::new(BRIDGE, world.file("client"), world.file("server"), at(SERVER)).open(PORT)
 }
 
 /// What a Docker engine leaves on a host: a bridge whose frames are netfilter's, connection tracking, and
@@ -168,9 +114,10 @@ fn rules(world: &World) -> Result<Peer> {
     let host = world.file("host");
     set(&host, &["net/bridge/bridge-nf-call-iptables=1", "net/ipv4/ip_forward=1"])?;
     let file = world.path("rules");
-    fs::write(&file, docker_rules(1))?;
+    fs::write(&file, docker_rules(1, &PUBLISHED[..2]))?;
     run::read(world.inside("host", IPTABLES).arg(file))?;
-    let peer = Peer::new(RULES, world.file("client"), world.file("server"), SERVER).open()?;
+    let peer =
+        Peer::new(RULES, world.file("client"), world.file("server"), at(SERVER)).open(PORT)?;
     // Without that, it would be the plain bridge by another name.
     let words = ["-nvxL", "FORWARD"];
     let seen = run::read(world.inside("host", "iptables-nft").args(words))?;
@@ -179,6 +126,32 @@ fn rules(world: &World) -> Result<Peer> {
         "frames on a bridge do not meet iptables' rules here, though they are told to"
     );
     Ok(peer)
+}
+
+/// Two containers that the CNI plugins connected.
+fn cni(world: &World) -> Result<Peer> {
+    for who in ["host", "client", "server"] {
+        world.namespace(who)?;
+        tune(&world.file(who))?;
+    }
+    let plugins = Cni::new(world, "host")?;
+    plugins.add(&world.file("client"), 0, &[])?;
+    let address = plugins.add(&world.file("server"), 1, &PUBLISHED[..2])?;
+    Peer::new(CNI, world.file("client"), world.file("server"), at(&address)).open(PORT)
+}
+
+/// Two containers of the engine that runs, or of one that is started for it.
+fn engine(stage: &str, world: &World) -> Result<Peer> {
+    let engine = Engine::running(stage).or_else(|e| {
+        world.namespace("host")?;
+        Engine::start(stage, world).map_err(|why| why.context(e))
+    })?;
+    let (client, _) = engine.container("client", &[])?;
+    let (server, address) = engine.container("server", &[])?;
+    for file in [&client, &server] {
+        tune(file)?;
+    }
+    Peer::new(ENGINE, client, server, at(&address)).open(PORT)
 }
 
 /// A rule of `iptables -nvxL` between the devices `between` has met packets.
@@ -207,23 +180,36 @@ fn bridged(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// What `--peers` and the JSON call it, and what the tables call it.
-pub(super) type Who = (&'static str, &'static str);
+/// Where the load program is at that host.
+fn at(host: &str) -> String {
+    format!("{host}:{PORT}")
+}
 
-pub(super) const NETD: Who = ("netd", "netd");
-pub(super) const INTERNAL: Who = ("netd-internal", "netd, --internal (BIG TCP)");
-pub(super) const VETH: Who = ("veth", "raw veth pair");
-pub(super) const RULES: Who = ("docker-rules", "bridge with Docker's rules");
-pub(super) const ENGINE: Who = ("docker", "Docker engine");
-pub(super) const BRIDGE: Who = ("bridge", "Linux bridge");
-pub(super) const LOOPBACK: Who = ("loopback", "loopback");
+const NETD: Who = ("netd", "netd");
+const VETH: Who = ("veth", "raw veth pair");
+const RULES: Who = ("docker-rules", "bridge with Docker's rules");
+const CNI: Who = ("cni", "CNI bridge");
+const ENGINE: Who = ("docker", "Docker engine");
+const BRIDGE: Who = ("bridge", "Linux bridge");
+const LOOPBACK: Who = ("loopback", "loopback");
 
-/// Everybody that `--peers` can name; netd takes part anyway.
-pub(super) const ALL: [Who; 7] = [NETD, VETH, INTERNAL, RULES, ENGINE, BRIDGE, LOOPBACK];
+/// Everybody that `--peers` can name, at published ports, too; netd takes part anyway.
+pub(super) const WORDS: [&str; 11] = [
+    NETD.0,
+    VETH.0,
+    INTERNAL.0,
+    RULES.0,
+    "docker-rules-legacy",
+    CNI.0,
+    ENGINE.0,
+    "docker-proxy",
+    "proxy",
+    BRIDGE.0,
+    LOOPBACK.0,
+];
 
-/// The load's server; iperf3 has its own.
+/// The load's server; the others have their own.
 const PORT: u16 = 8080;
-const IPERF_PORT: &str = "5201";
 const CLIENT: &str = "172.17.0.3";
 const SERVER: &str = "172.17.0.2";
 

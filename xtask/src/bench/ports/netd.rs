@@ -1,8 +1,11 @@
 //! netd as it is used: an agent on the host, a container by `netctl run -p`.
 
-use super::site::{CONTAINER_PORT, HOST_PORT, Peer, Site};
+use super::{
+    rules::others,
+    site::{CONTAINER_PORT, HOST_PORT, PUBLISHED, Served, Site},
+};
 use crate::{
-    bench::way::tune,
+    bench::{peer::Who, way::tune},
     run,
     world::{ADDRESS, World},
 };
@@ -10,45 +13,78 @@ use anyhow::Result;
 use std::ops::RangeInclusive;
 
 /// How the ports beside ours are published.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Crowd {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::bench) enum Crowd {
     /// There are none.
     None,
-    /// As a few ranges.
+    /// One by one, so that there are so many with the load program's.
+    Few(u16),
+    /// 59,999 others, as a few ranges.
     Ranges,
-    /// One by one.
+    /// 59,999 others, one by one.
     Singles,
 }
 
-/// A host with netd, ours and `crowd` published.
-pub(super) fn set_up(stage: &str, word: &str, name: &str, crowd: Crowd) -> Result<Peer> {
-    let site = Site::new(stage, word, name)?;
-    site.world.start_agent()?;
-    netctl(&site.world, &["network", "create", NETWORK])?;
-    for (number, range) in crowded().into_iter().enumerate().filter(|_| crowd != Crowd::None) {
-        neighbour(&site.world, number, range, crowd)?;
+impl Crowd {
+    /// What `--peers` and the JSON, and what the tables call the host.
+    pub(super) fn who(self) -> Who {
+        match self {
+            Self::None => ("netd", "netd"),
+            Self::Few(100) => ("netd-100", "netd, 100 ports"),
+            Self::Few(1_000) => ("netd-1000", "netd, 1,000 ports"),
+            Self::Few(_) => ("netd-10000", "netd, 10,000 ports"),
+            Self::Ranges => ("netd-ranges", "netd, 60,000 ports in ranges"),
+            Self::Singles => ("netd-singles", "netd, 60,000 single ports"),
+        }
     }
-    let ports = ["tcp", "udp"].map(|protocol| format!("{HOST_PORT}:{CONTAINER_PORT}/{protocol}"));
-    let words = ["run", "-d", "--name", "server", "--network", NETWORK];
-    let publish = ["-p", &ports[0], "-p", &ports[1], "--", "sleep", "infinity"];
-    netctl(&site.world, &[&words[..], &publish].concat())?;
-    let namespace = format!("/proc/{}/ns/net", site.world.inspect("server", "{{.State.Pid}}")?);
-    tune(&namespace)?;
-    let address = site.world.inspect("server", ADDRESS)?;
-    site.open_at(namespace, &address)
-}
 
-/// A container that publishes the TCP ports of `range`.
-fn neighbour(world: &World, number: usize, range: RangeInclusive<u16>, crowd: Crowd) -> Result<()> {
-    let (first, last) = (*range.start(), *range.end());
-    let name = format!("crowd{number}");
-    let ports: Vec<String> = match crowd {
-        Crowd::Singles => range.map(|port| format!("-p{port}:{CONTAINER_PORT}")).collect(),
-        _ => vec![format!("-p{first}-{last}:{first}-{last}")],
-    };
-    let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
-    let words = ["run", "-d", "--name", &name, "--network", NETWORK];
-    netctl(world, &[&words[..], &ports, &["--", "sleep", "infinity"]].concat())
+    /// The TCP ports beside ours, container by container.
+    fn ports(self) -> Vec<RangeInclusive<u16>> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Few(count) => {
+                let others = others(count);
+                vec![others.start..=others.end - 1]
+            }
+            Self::Ranges | Self::Singles => crowded(),
+        }
+    }
+
+    /// A host with netd, ours and these published.
+    pub(in crate::bench) fn set_up(self, stage: &str) -> Result<Served> {
+        let mut site = Site::of(stage, self.who())?;
+        site.start_agent()?;
+        netctl(&site.world, &["network", "create", NETWORK])?;
+        for (number, range) in self.ports().into_iter().enumerate() {
+            self.neighbour(&site.world, number, range)?;
+        }
+        // Where every port is taken, the load program's are the only ones.
+        let room = if matches!(self, Self::None | Self::Few(_)) { PUBLISHED.len() } else { 2 };
+        let ports: Vec<String> = PUBLISHED[..room]
+            .iter()
+            .map(|(protocol, host, container)| format!("-p{host}:{container}/{protocol}"))
+            .collect();
+        let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
+        let words = ["run", "-d", "--name", "server", "--network", NETWORK];
+        netctl(&site.world, &[&words[..], &ports, &SLEEP].concat())?;
+        let namespace = format!("/proc/{}/ns/net", site.world.inspect("server", "{{.State.Pid}}")?);
+        tune(&namespace)?;
+        let address = site.world.inspect("server", ADDRESS)?;
+        site.open_at(namespace, &address)
+    }
+
+    /// A container that publishes the TCP ports of `range`.
+    fn neighbour(self, world: &World, number: usize, range: RangeInclusive<u16>) -> Result<()> {
+        let (first, last) = (*range.start(), *range.end());
+        let name = format!("crowd{number}");
+        let ports: Vec<String> = match self {
+            Self::Ranges => vec![format!("-p{first}-{last}:{first}-{last}")],
+            _ => range.map(|port| format!("-p{port}:{CONTAINER_PORT}")).collect(),
+        };
+        let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
+        let words = ["run", "-d", "--name", &name, "--network", NETWORK];
+        netctl(world, &[&words[..], &ports, &SLEEP].concat())
+    }
 }
 
 fn netctl(world: &World, words: &[&str]) -> Result<()> {
@@ -66,6 +102,7 @@ fn crowded() -> Vec<RangeInclusive<u16>> {
 
 /// The container network of the bench.
 pub(super) const NETWORK: &str = "bench";
+const SLEEP: [&str; 3] = ["--", "sleep", "infinity"];
 const FIRST: u16 = 1024;
 const LAST: u16 = 61_023;
 
@@ -79,5 +116,11 @@ mod tests {
         let all: Vec<u16> = crowded().into_iter().flatten().chain([HOST_PORT]).collect();
         assert_eq!(all.len(), 60_000);
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 60_000);
+    }
+
+    #[test]
+    fn a_few_are_as_many_as_the_rivals_have() {
+        let count = |crowd: Crowd| crowd.ports().into_iter().flatten().count();
+        assert_eq!((count(Crowd::None), count(Crowd::Few(1_000))), (0, 999));
     }
 }

@@ -1,7 +1,16 @@
-//! What publishing 10,000 ports costs: time, processes and sockets.
+//! What publishing 1, 100, 1,000 and 10,000 ports costs: time, processes and sockets.
 
 use super::{netd::NETWORK, site::Site};
-use crate::{bench::stats::Spread, run, world::World};
+use crate::{
+    bench::{
+        cost::{self, Cost, Target},
+        engine::Engine,
+        stats::median,
+        table::Table,
+    },
+    run,
+    world::World,
+};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -9,84 +18,111 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A line of the table.
-#[derive(Clone)]
-pub(super) struct Cost {
-    pub(super) what: String,
-    /// In the unit.
-    pub(super) spread: Spread,
-    pub(super) unit: &'static str,
-    /// What it must stay below, where that is asked for.
-    pub(super) target: Option<f64>,
-}
-
-impl Cost {
-    /// The target is reached, where there is one.
-    pub(super) fn met(&self) -> Option<bool> {
-        self.target.map(|target| self.spread.median < target)
-    }
-
-    /// Milliseconds.
-    pub(super) fn time(what: &str, times: &[f64], target: Option<f64>) -> Self {
-        Self { what: what.into(), spread: Spread::of(times), unit: "ms", target }
-    }
-
-    fn count(what: &str, counts: &[f64]) -> Self {
-        // Less than one: none.
-        Self { what: what.into(), spread: Spread::of(counts), unit: "", target: Some(1.0) }
-    }
-}
-
-/// Measures it on a host of its own.
-pub(super) fn measure(stage: &str, rounds: usize) -> Result<Vec<Cost>> {
-    let site = Site::new(stage, "publish", "publishing")?;
+/// Measures it on hosts of its own.
+pub(super) fn measure(stage: &str, rounds: usize, quick: bool) -> Result<Vec<Cost>> {
+    let mut site = Site::of(stage, ("publish", "publishing"))?;
+    site.start_agent()?;
     let world = &site.world;
-    world.start_agent()?;
     run::read(&mut world.netctl(&["network", "create", NETWORK]))?;
     let mut costs = with_run(world, rounds)?;
-    if run::read(&mut world.netctl(&["publish", "--help"])).is_ok() {
-        costs.extend(on_running(world, rounds)?);
+    let (published, thousand) = on_running(world, rounds)?;
+    costs.extend(published);
+    match by_engine(stage, quick) {
+        Ok((engine, seconds)) => {
+            costs.extend(engine);
+            let ratio = seconds.map(|seconds| seconds / thousand);
+            let what = "Docker engine over netctl publish, 1,000 ports";
+            let least = Some(Target::AtLeast(1000.0));
+            costs.extend(ratio.map(|ratio| Cost::of(what, &[ratio], "times", least)));
+        }
+        Err(e) => run::say(format!("skipped: publishing by a Docker engine: {e:#}")),
     }
     Ok(costs)
 }
 
-/// `netctl run` with the range over `netctl run` without.
+/// `netctl run` with the ports over `netctl run` without.
 fn with_run(world: &World, rounds: usize) -> Result<Vec<Cost>> {
-    let [mut ranges, mut singles, mut processes, mut sockets] = [const { Vec::new() }; 4];
-    let one_by_one: Vec<String> = (20_000..30_000).map(|port| format!("-p{port}:80")).collect();
-    let one_by_one: Vec<&str> = one_by_one.iter().map(String::as_str).collect();
+    let mut costs = Vec::new();
     // The first container of an agent costs more than the next.
     container(world, &[])?;
-    for _ in 0..rounds {
-        let without = container(world, &[])?;
-        let with = container(world, &["-p", RANGE])?;
-        ranges.push(with.milliseconds - without.milliseconds);
-        processes.push(with.processes - without.processes);
-        sockets.push(with.sockets - without.sockets);
-        singles.push(container(world, &one_by_one)?.milliseconds - without.milliseconds);
+    for count in COUNTS {
+        let [mut ranges, mut singles, mut processes, mut sockets] = [const { Vec::new() }; 4];
+        let one_by_one: Vec<String> =
+            (FIRST..FIRST + count).map(|port| format!("-p{port}:80")).collect();
+        let one_by_one: Vec<&str> = one_by_one.iter().map(String::as_str).collect();
+        for _ in 0..rounds {
+            let without = container(world, &[])?;
+            let with = container(world, &["-p", &range(count)])?;
+            ranges.push(with.milliseconds - without.milliseconds);
+            processes.push(with.processes - without.processes);
+            sockets.push(with.sockets - without.sockets);
+            singles.push(container(world, &one_by_one)?.milliseconds - without.milliseconds);
+        }
+        let told = |what: &str| format!("netctl run with {count} {what}, over run without");
+        costs.push(Cost::time(&told("ports as a range"), &ranges, limit(count)));
+        costs.push(Cost::time(&told("single -p"), &singles, None));
+        if count == MOST {
+            // Less than one: none.
+            let none = Some(Target::Below(1.0));
+            costs.push(Cost::of(&format!("processes for {count} ports"), &processes, "", none));
+            costs.push(Cost::of(&format!("sockets for {count} ports"), &sockets, "", none));
+        }
     }
-    Ok(vec![
-        Cost::time("netctl run with -p 20000-29999:20000-29999, over run without", &ranges, LIMIT),
-        Cost::time("netctl run with 10,000 single -p, over run without", &singles, None),
-        Cost::count("processes for 10,000 ports", &processes),
-        Cost::count("sockets for 10,000 ports", &sockets),
-    ])
+    Ok(costs)
 }
 
-/// `netctl publish` and `unpublish`: the whole command.
-fn on_running(world: &World, rounds: usize) -> Result<Vec<Cost>> {
+/// `netctl publish` and `unpublish`, the whole command; and the milliseconds for 1,000 ports.
+fn on_running(world: &World, rounds: usize) -> Result<(Vec<Cost>, f64)> {
     let run = ["run", "-d", "--name", NAME, "--network", NETWORK, "--", "sleep", "infinity"];
     run::read(&mut world.netctl(&run))?;
-    let [mut publish, mut unpublish] = [const { Vec::new() }; 2];
-    for _ in 0..rounds {
-        publish.push(milliseconds(timed(world, &["publish", NAME, RANGE])?));
-        unpublish.push(milliseconds(timed(world, &["unpublish", NAME, RANGE])?));
+    let (mut costs, mut thousand) = (Vec::new(), 0.0);
+    for count in COUNTS {
+        let [mut publish, mut unpublish] = [const { Vec::new() }; 2];
+        for _ in 0..rounds {
+            publish.push(milliseconds(timed(world, &["publish", NAME, &range(count)])?));
+            unpublish.push(milliseconds(timed(world, &["unpublish", NAME, &range(count)])?));
+        }
+        if count == 1_000 {
+            thousand = median(&publish);
+        }
+        let told = |verb: &str| format!("netctl {verb} of {count}, the whole command");
+        costs.push(Cost::time(&told("publish"), &publish, limit(count)));
+        costs.push(Cost::time(&told("unpublish"), &unpublish, None));
     }
     run::read(&mut world.netctl(&["rm", "-f", NAME]))?;
-    Ok(vec![
-        Cost::time("netctl publish of the range, the whole command", &publish, LIMIT),
-        Cost::time("netctl unpublish of the range, the whole command", &unpublish, None),
-    ])
+    Ok((costs, thousand))
+}
+
+/// `docker run` with the ports over `docker run` without, once each; and the milliseconds for 1,000
+/// ports, which take the engine half a minute.
+fn by_engine(stage: &str, quick: bool) -> Result<(Vec<Cost>, Option<f64>)> {
+    let site = Site::of(stage, ("publish-docker", "publishing"))?;
+    let engine = Engine::start(stage, &site.world)?;
+    let timed = |options: &[&str]| -> Result<(f64, f64)> {
+        let begun = Instant::now();
+        engine.run(NAME, options)?;
+        let (took, processes) = (milliseconds(begun.elapsed()), processes(&site.world)?);
+        engine.remove(NAME)?;
+        Ok((took, processes))
+    };
+    timed(&[])?;
+    let (mut costs, mut thousand) = (Vec::new(), None);
+    for count in COUNTS.into_iter().filter(|count| *count < if quick { 1_000 } else { MOST }) {
+        let (without, few) = timed(&[])?;
+        let (with, many) = timed(&["--publish", &range(count)])?;
+        let what = format!("docker run with {count} ports as a range, over run without");
+        costs.push(Cost::time(&what, &[with - without], None));
+        let what = format!("docker's processes for {count} ports");
+        costs.push(Cost::of(&what, &[many - few], "", None));
+        thousand = (count == 1_000).then_some(with - without).or(thousand);
+    }
+    Ok((costs, thousand))
+}
+
+/// The table.
+pub(super) fn table(costs: &[Cost], quick: bool) -> Table {
+    let note = "The Docker engine runs iptables once a rule, and starts two docker-proxies a port.";
+    cost::table("publishing 1 to 10,000 ports", note, costs, quick)
 }
 
 /// What a container cost, and what there was on the host while it ran.
@@ -131,9 +167,19 @@ fn sockets(world: &World) -> Result<f64> {
     Ok(listed.lines().filter(|line| !line.contains("sl ")).count() as f64)
 }
 
+fn range(count: u16) -> String {
+    let last = FIRST + count - 1;
+    format!("{FIRST}-{last}:{FIRST}-{last}")
+}
+
+/// Milliseconds for the longest range.
+fn limit(count: u16) -> Option<f64> {
+    (count == MOST).then_some(20.0)
+}
+
 const LIST_SOCKETS: &str =
     "cd /proc/net && for f in tcp tcp6 udp udp6 udplite raw raw6; do ! test -e $f || cat $f; done";
-const RANGE: &str = "20000-29999:20000-29999";
+const COUNTS: [u16; 4] = [1, 100, 1_000, MOST];
+const MOST: u16 = 10_000;
+const FIRST: u16 = 20_000;
 const NAME: &str = "web";
-/// Milliseconds for the range.
-const LIMIT: Option<f64> = Some(20.0);

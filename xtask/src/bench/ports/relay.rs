@@ -77,7 +77,7 @@ impl<'a> Way<'a> {
 }
 
 /// Clients at a time.
-const THREADS: usize = 8;
+const THREADS: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -1,28 +1,43 @@
-//! What netd is compared with, each at its best: Docker's rules for iptables, a map of nftables, and
-//! proxies that copy.
+//! What netd is compared with, each at its best: Docker's rules for iptables, a map of nftables, the CNI
+//! plugins, a Docker engine, and proxies that copy.
 
-use super::site::{BRIDGE, CONTAINER, CONTAINER_PORT, HOST_PORT, Peer, Site};
+use super::{
+    rules::{docker_rules, nftables_rules},
+    site::{CONTAINER, PUBLISHED, Served, Site},
+};
 use crate::{
-    bench::{LOAD, tracks::this_program, way::start},
+    bench::{
+        LOAD,
+        cni::Cni,
+        engine::Engine,
+        peer::Who,
+        tracks::this_program,
+        way::{start, tune},
+    },
     run,
     world::World,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::{
-    fmt::Write,
     fs,
     path::Path,
-    process::Command,
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
 /// What stands against netd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::bench) enum Kind {
     /// iptables-nft, with so many published ports; ours is the last in the list.
     Iptables(u16),
+    /// The same with one port, by the older interface of the kernel.
+    Legacy,
     /// An nftables map with so many published ports.
     Nftables(u16),
+    /// The CNI plugins bridge and portmap.
+    Cni,
+    /// An engine that is started for it.
+    Engine,
     /// Docker's own proxy.
     DockerProxy,
     /// The proxy of [`relay`](super::relay).
@@ -34,105 +49,138 @@ pub(super) struct Rival {
     /// Which.
     pub(super) kind: Kind,
     /// Its server, and the ways there.
-    pub(super) peer: Peer,
+    pub(super) served: Served,
     /// How long it took to enter its rules, in one batch, or to start it.
     pub(super) entered: Duration,
-    /// Its process, where it is a proxy.
-    pub(super) process: Option<u32>,
+    /// Its processes, where it is a proxy.
+    pub(super) processes: Vec<u32>,
 }
 
-/// All, in the order of the tables.
-pub(super) const ALL: [Kind; 6] = [
-    Kind::Iptables(1),
-    Kind::Iptables(1_000),
-    Kind::Iptables(10_000),
-    Kind::Nftables(10_000),
-    Kind::DockerProxy,
-    Kind::Relay,
-];
-
 impl Kind {
-    /// What the tables call it.
-    pub(super) fn name(self) -> String {
+    /// What `--peers` and the JSON, and what the tables call it.
+    pub(super) fn who(self) -> Who {
         match self {
-            Self::Iptables(1) => "iptables, 1 port".into(),
-            Self::Iptables(count) => format!("iptables, {} ports", thousands(count)),
-            Self::Nftables(count) => format!("nftables map, {} ports", thousands(count)),
-            Self::DockerProxy => "docker-proxy".into(),
-            Self::Relay => "own userspace proxy".into(),
+            Self::Iptables(100) => ("docker-rules-100", "iptables, 100 ports"),
+            Self::Iptables(1_000) => ("docker-rules-1000", "iptables, 1,000 ports"),
+            Self::Iptables(10_000) => ("docker-rules-10000", "iptables, 10,000 ports"),
+            Self::Iptables(_) => ("docker-rules", "iptables (nft), 1 port"),
+            Self::Legacy => ("docker-rules-legacy", "iptables (legacy), 1 port"),
+            Self::Nftables(10_000) => ("nftables-10000", "nftables map, 10,000 ports"),
+            Self::Nftables(_) => ("nftables", "nftables map, 1 port"),
+            Self::Cni => ("cni", "CNI bridge and portmap"),
+            Self::Engine => ("docker", "Docker engine"),
+            Self::DockerProxy => ("docker-proxy", "docker-proxy"),
+            Self::Relay => ("proxy", "own userspace proxy"),
         }
     }
 
     /// Why it can't take part here.
-    pub(super) fn missing(self) -> Option<&'static str> {
+    fn missing(self) -> Option<&'static str> {
         let there = match self {
             Self::Iptables(_) => run::has(IPTABLES),
+            Self::Legacy => run::has(LEGACY),
             Self::Nftables(_) => run::has("nft"),
             Self::DockerProxy => docker_proxy().is_some(),
-            Self::Relay => true,
+            Self::Cni | Self::Engine | Self::Relay => true,
         };
         match self {
             _ if there => None,
             Self::Iptables(_) => Some("there is no iptables-nft-restore (package iptables)"),
+            Self::Legacy => Some("there is no iptables-legacy-restore (package iptables)"),
             Self::Nftables(_) => Some("there is no nft (package nftables)"),
             _ => Some("there is no docker-proxy (package docker.io or docker-ce)"),
         }
     }
 
-    /// A process copies between the two ends.
-    pub(super) fn is_proxy(self) -> bool {
-        matches!(self, Self::DockerProxy | Self::Relay)
+    /// Answers at 127.0.0.1, too.
+    pub(super) fn serves_host(self) -> bool {
+        matches!(self, Self::Cni | Self::Engine) || self.is_proxy()
     }
 
-    /// Translates datagrams, too: the proxies are here for TCP only.
-    pub(super) fn has_datagrams(self) -> bool {
+    /// Translates datagrams and what containers send, too: the proxies are here for TCP only.
+    pub(super) fn translates(self) -> bool {
         !self.is_proxy()
+    }
+
+    fn is_proxy(self) -> bool {
+        matches!(self, Self::DockerProxy | Self::Relay)
     }
 
     /// Makes its site and waits until it serves.
     pub(super) fn set_up(self, stage: &str) -> Result<Rival> {
-        let word = match self {
-            Self::Iptables(count) => format!("iptables{count}"),
-            Self::Nftables(_) => "nftables".into(),
-            Self::DockerProxy => "docker".into(),
-            Self::Relay => "relay".into(),
-        };
-        let site = Site::new(stage, &word, &self.name())?;
+        if let Some(why) = self.missing() {
+            bail!(why);
+        }
+        let site = Site::of(stage, self.who())?;
+        if self == Self::Engine {
+            return self.by_engine(stage, site);
+        }
+        if self == Self::Cni {
+            return self.by_plugins(site);
+        }
         site.container()?;
         let begun = Instant::now();
-        let process = match self {
-            Self::Iptables(count) => enter(&site.world, IPTABLES, &[], &docker_rules(count))?,
+        let processes = match self {
+            Self::Iptables(count) => enter(&site.world, IPTABLES, &[], &rules_of(count))?,
+            Self::Legacy => enter(&site.world, LEGACY, &[], &rules_of(1))?,
             Self::Nftables(count) => enter(&site.world, "nft", &["-f"], &nftables_rules(count))?,
-            Self::DockerProxy => Some(start_docker_proxy(&site.world)?),
-            Self::Relay => Some(start_relay(&site.world)?),
+            Self::DockerProxy => proxies(&site.world, start_docker_proxy)?,
+            _ => proxies(&site.world, start_relay)?,
         };
         let entered = begun.elapsed();
-        Ok(Rival { kind: self, peer: site.open()?, entered, process })
+        Ok(Rival { kind: self, served: site.open()?, entered, processes })
+    }
+
+    fn by_plugins(self, site: Site) -> Result<Rival> {
+        let world = &site.world;
+        world.namespace("server")?;
+        tune(&world.file("server"))?;
+        let begun = Instant::now();
+        let address = Cni::new(world, "host")?.add(&world.file("server"), 0, &PUBLISHED)?;
+        let (entered, file) = (begun.elapsed(), world.file("server"));
+        Ok(Rival { kind: self, served: site.open_at(file, &address)?, entered, processes: vec![] })
+    }
+
+    fn by_engine(self, stage: &str, site: Site) -> Result<Rival> {
+        let engine = Engine::start(stage, &site.world)?;
+        let begun = Instant::now();
+        let (file, address) = engine.container("server", &PUBLISHED)?;
+        let entered = begun.elapsed();
+        tune(&file)?;
+        Ok(Rival { kind: self, served: site.open_at(file, &address)?, entered, processes: vec![] })
     }
 }
 
-/// Gives `program` the file of rules, on the host.
-fn enter(world: &World, program: &str, words: &[&str], rules: &str) -> Result<Option<u32>> {
-    let file = world.path("rules");
-    fs::write(&file, rules).with_context(|| format!("cannot write {}", file.display()))?;
-    run::read(world.inside("host", program).args(words).arg(file)).map(|_| None)
+fn rules_of(count: u16) -> String {
+    docker_rules(count, &PUBLISHED)
 }
 
-fn start_docker_proxy(world: &World) -> Result<u32> {
+/// Gives `program` the file of rules, on the host.
+fn enter(world: &World, program: &str, words: &[&str], rules: &str) -> Result<Vec<u32>> {
+    let file = world.path("rules");
+    fs::write(&file, rules).with_context(|| format!("cannot write {}", file.display()))?;
+    run::read(world.inside("host", program).args(words).arg(file)).map(|_| Vec::new())
+}
+
+/// One for each TCP port, as Docker has it.
+fn proxies(world: &World, one: fn(&World, u16, u16) -> Result<Child>) -> Result<Vec<u32>> {
+    let ports = PUBLISHED.into_iter().filter(|(protocol, ..)| *protocol == "tcp");
+    ports.map(|(_, host, container)| Ok(one(world, host, container)?.id())).collect()
+}
+
+fn start_docker_proxy(world: &World, host: u16, container: u16) -> Result<Child> {
     let program = docker_proxy().context("docker-proxy is gone")?;
-    let ports = [HOST_PORT.to_string(), CONTAINER_PORT.to_string()];
+    let ports = [host.to_string(), container.to_string()];
     // It tells its parent on descriptor 3 that it listens.
     let words = ["-c", "exec 3>/dev/null; exec \"$@\"", "sh", program, "-proto", "tcp"];
     let host = ["-host-ip", "0.0.0.0", "-host-port", &ports[0]];
     let container = ["-container-ip", CONTAINER, "-container-port", &ports[1]];
-    Ok(start(world.inside("host", "sh").args(words).args(host).args(container))?.id())
+    start(world.inside("host", "sh").args(words).args(host).args(container))
 }
 
-fn start_relay(world: &World) -> Result<u32> {
-    let (listen, target) =
-        (format!("0.0.0.0:{HOST_PORT}"), format!("{CONTAINER}:{CONTAINER_PORT}"));
-    let words = [LOAD, "relay", &listen, &target];
-    Ok(start(world.inside("host", &this_program()?).args(words))?.id())
+fn start_relay(world: &World, host: u16, container: u16) -> Result<Child> {
+    let (listen, target) = (format!("0.0.0.0:{host}"), format!("{CONTAINER}:{container}"));
+    start(world.inside("host", &this_program()?).args([LOAD, "relay", &listen, &target]))
 }
 
 /// docker-proxy, where distributions and Docker put it.
@@ -145,128 +193,6 @@ fn docker_proxy() -> Option<&'static str> {
     places.into_iter().find(|place| Path::new(place).is_file())
 }
 
-/// What Docker writes for a container on its default bridge that publishes `count` ports, as
-/// iptables-save would print it: ours, by TCP and UDP, comes last.
-pub(in crate::bench) fn docker_rules(count: u16) -> String {
-    let mut nat = NAT_HEAD.to_owned();
-    let mut filter = FILTER_HEAD.to_owned();
-    let others = others(count).map(|port| ("tcp", port, port));
-    let ours = ["tcp", "udp"].map(|protocol| (protocol, HOST_PORT, CONTAINER_PORT));
-    for (protocol, host, container) in others.chain(ours) {
-        let _ = writeln!(
-            nat,
-            "-A DOCKER ! -i {BRIDGE} -p {protocol} -m {protocol} --dport {host} -j DNAT --to-destination {CONTAINER}:{container}"
-        );
-        let _ = writeln!(
-            filter,
-            "-A DOCKER -d {CONTAINER}/32 ! -i {BRIDGE} -o {BRIDGE} -p {protocol} -m {protocol} --dport {container} -j ACCEPT"
-        );
-    }
-    format!("{nat}COMMIT\n{filter}COMMIT\n")
-}
-
-/// The same by one look-up.
-fn nftables_rules(count: u16) -> String {
-    let mut elements = format!("{HOST_PORT} : {CONTAINER} . {CONTAINER_PORT}");
-    for port in others(count) {
-        let _ = write!(elements, ", {port} : {CONTAINER} . {port}");
-    }
-    NFTABLES.replace("ELEMENTS", &elements).replace("BRIDGE", BRIDGE)
-}
-
-/// The published ports beside ours.
-fn others(count: u16) -> std::ops::Range<u16> {
-    20_000..20_000 + count.saturating_sub(1)
-}
-
-fn thousands(count: u16) -> String {
-    match (count / 1000, count % 1000) {
-        (0, rest) => rest.to_string(),
-        (thousands, rest) => format!("{thousands},{rest:03}"),
-    }
-}
-
-/// What enters them.
+/// What enters rules.
 pub(in crate::bench) const IPTABLES: &str = "iptables-nft-restore";
-
-const NAT_HEAD: &str = "\
-*nat
-:PREROUTING ACCEPT [0:0]
-:INPUT ACCEPT [0:0]
-:OUTPUT ACCEPT [0:0]
-:POSTROUTING ACCEPT [0:0]
-:DOCKER - [0:0]
--A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
--A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
--A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
--A DOCKER -i docker0 -j RETURN
-";
-
-const FILTER_HEAD: &str = "\
-*filter
-:INPUT ACCEPT [0:0]
-:FORWARD DROP [0:0]
-:OUTPUT ACCEPT [0:0]
-:DOCKER - [0:0]
-:DOCKER-ISOLATION-STAGE-1 - [0:0]
-:DOCKER-ISOLATION-STAGE-2 - [0:0]
-:DOCKER-USER - [0:0]
--A FORWARD -j DOCKER-USER
--A FORWARD -j DOCKER-ISOLATION-STAGE-1
--A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
--A FORWARD -o docker0 -j DOCKER
--A FORWARD -i docker0 ! -o docker0 -j ACCEPT
--A FORWARD -i docker0 -o docker0 -j ACCEPT
--A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2
--A DOCKER-ISOLATION-STAGE-1 -j RETURN
--A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP
--A DOCKER-ISOLATION-STAGE-2 -j RETURN
--A DOCKER-USER -j RETURN
-";
-
-const NFTABLES: &str = "\
-table ip nat {
-    map ports { type inet_service : ipv4_addr . inet_service; elements = { ELEMENTS } }
-    chain prerouting {
-        type nat hook prerouting priority dstnat; policy accept;
-        iifname != \"BRIDGE\" fib daddr type local dnat ip to tcp dport map @ports
-        iifname != \"BRIDGE\" fib daddr type local dnat ip to udp dport map @ports
-    }
-    chain postrouting {
-        type nat hook postrouting priority srcnat; policy accept;
-        ip saddr 172.17.0.0/16 oifname != \"BRIDGE\" masquerade
-    }
-}
-table ip filter {
-    chain forward {
-        type filter hook forward priority filter; policy drop;
-        ct state established,related accept
-        oifname \"BRIDGE\" ct status dnat accept
-        iifname \"BRIDGE\" accept
-    }
-}
-";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ours_is_the_last_of_the_listed_ports() {
-        let rules = docker_rules(1_000);
-        let dnat: Vec<&str> = rules.lines().filter(|line| line.contains("DNAT")).collect();
-        assert_eq!(dnat.len(), 1_001, "1,000 by TCP and ours by UDP");
-        assert!(dnat[999].contains("-p tcp -m tcp --dport 8080"), "{}", dnat[999]);
-        assert_eq!(docker_rules(1).matches("--to-destination").count(), 2);
-    }
-
-    #[test]
-    fn the_map_holds_every_port() {
-        assert_eq!(nftables_rules(10_000).matches(" . ").count(), 10_000 + 1, "and its type");
-    }
-
-    #[test]
-    fn numbers_are_grouped_as_people_write_them() {
-        assert_eq!([1, 1_000, 10_000].map(thousands), ["1", "1,000", "10,000"]);
-    }
-}
+const LEGACY: &str = "iptables-legacy-restore";

@@ -3,35 +3,39 @@
 
 use crate::{
     bench::{
-        LOAD,
-        tracks::{FIRST, pinned, second_processor, this_program},
-        way::{Way, set, start, tune},
+        peer::{HTTP_PORT, IPERF_PORT, Peer, Who, serve},
+        way::{set, tune},
     },
-    world::{World, until},
+    world::World,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
+use std::path::PathBuf;
 
 /// A client's and a host's namespace, and room for what the rival puts on the host.
 pub(in crate::bench) struct Site {
     /// The site's namespaces and files.
     pub(in crate::bench) world: World,
-    name: String,
+    who: Who,
+    agent: Option<PathBuf>,
 }
 
 /// A site with its server up.
-pub(in crate::bench) struct Peer {
-    /// What the tables call it.
-    pub(in crate::bench) name: String,
+pub(in crate::bench) struct Served {
+    who: Who,
     client: String,
     host: String,
     server: String,
     /// The container's own address.
     container: String,
+    agent: Option<PathBuf>,
 }
 
+/// Protocol, the host's port, and the container's.
+pub(in crate::bench) type Published = (&'static str, u16, u16);
+
 impl Site {
-    /// The site `word` (part of the namespaces' names) of the stage, called `name` in the tables.
-    pub(in crate::bench) fn new(stage: &str, word: &str, name: &str) -> Result<Self> {
+    /// The site `word` (part of the namespaces' names) of the stage, for `who`.
+    pub(in crate::bench) fn new(stage: &str, word: &str, who: Who) -> Result<Self> {
         let world = World::new(&format!("{stage}-{word}"))?;
         for who in ["client", "host"] {
             world.namespace(who)?;
@@ -40,7 +44,18 @@ impl Site {
         world.wire(("eth0", "client"), ("eth0", "host"))?;
         world.ip("client", &format!("address add {CLIENT}/24 dev eth0"))?;
         world.ip("host", &format!("address add {HOST}/24 dev eth0"))?;
-        Ok(Self { world, name: name.to_owned() })
+        Ok(Self { world, who, agent: None })
+    }
+
+    /// That of `who`, and of nobody else at published ports.
+    pub(in crate::bench) fn of(stage: &str, who: Who) -> Result<Self> {
+        Self::new(stage, &format!("at-{}", who.0), who)
+    }
+
+    /// Starts netd on the host.
+    pub(in crate::bench) fn start_agent(&mut self) -> Result<()> {
+        self.agent = Some(self.world.path("netd.sock"));
+        self.world.start_agent()
     }
 
     /// A container as Docker makes one, for rivals that only bring rules or a proxy: a bridge on the
@@ -59,58 +74,57 @@ impl Site {
         set(&world.file("host"), &["net/ipv4/ip_forward=1"])
     }
 
-    /// Starts the server in the container of [`container`](Self::container).
-    pub(in crate::bench) fn open(self) -> Result<Peer> {
+    /// Starts the servers in the container of [`container`](Self::container).
+    pub(in crate::bench) fn open(self) -> Result<Served> {
         let server = self.world.file("server");
         self.open_at(server, CONTAINER)
     }
 
-    /// Starts the server in the network namespace `server`, a file, whose address is `container`,
+    /// Starts the servers in the network namespace `server`, a file, whose address is `container`,
     /// and waits until a client outside is answered.
-    pub(in crate::bench) fn open_at(self, server: String, container: &str) -> Result<Peer> {
-        let listen = format!("0.0.0.0:{CONTAINER_PORT}");
-        start(
-            pinned(&server, second_processor(), &this_program()?).args([LOAD, "serve", &listen]),
-        )?;
-        let peer = Peer {
+    pub(in crate::bench) fn open_at(self, server: String, container: &str) -> Result<Served> {
+        let served = Served {
             client: self.world.file("client"),
             host: self.world.file("host"),
             server,
             container: container.to_owned(),
-            name: self.name,
+            who: self.who,
+            agent: self.agent,
         };
-        let way = peer.outside();
-        until(&format!("{} answers", peer.name), || Ok(way.ask("requests", 0.01).is_ok()))
-            .or_else(|e| way.ask("requests", 0.01).map(drop).context(e))?;
-        Ok(peer)
+        serve(&served.published().way, CONTAINER_PORT)?;
+        Ok(served)
     }
 }
 
-impl Peer {
+impl Served {
     /// From the client's machine to the published port.
-    pub(in crate::bench) fn outside(&self) -> Way {
-        self.way(&self.name, &self.client, &format!("{HOST}:{HOST_PORT}"))
+    pub(in crate::bench) fn published(&self) -> Peer {
+        self.peer(self.who, &self.client, &format!("{HOST}:{HOST_PORT}"))
     }
 
     /// From a process of the host, by 127.0.0.1.
-    pub(in crate::bench) fn loopback(&self) -> Way {
-        self.way(&self.name, &self.host, &format!("127.0.0.1:{HOST_PORT}"))
+    pub(in crate::bench) fn loopback(&self) -> Peer {
+        self.peer(self.who, &self.host, &format!("127.0.0.1:{HOST_PORT}"))
     }
 
     /// From a process of the host, to the container's own address.
-    pub(in crate::bench) fn direct(&self) -> Way {
+    pub(in crate::bench) fn direct(&self) -> Peer {
         let address = format!("{}:{CONTAINER_PORT}", self.container);
-        self.way("dialling the container", &self.host, &address)
+        self.peer(("direct", "dialling the container"), &self.host, &address)
     }
 
-    fn way(&self, name: &str, client: &str, address: &str) -> Way {
-        Way {
-            name: name.to_owned(),
-            client: client.to_owned(),
-            server: self.server.clone(),
-            address: address.to_owned(),
-            processor: FIRST,
-        }
+    /// From the container to the client's machine, where the servers start.
+    pub(in crate::bench) fn outside(&self) -> Result<Peer> {
+        let (container, machine) = (self.server.clone(), self.client.clone());
+        let peer = Peer::new(self.who, container, machine, format!("{CLIENT}:{CONTAINER_PORT}"));
+        let peer = Peer { agent: self.agent.clone(), ..peer };
+        serve(&peer.way, CONTAINER_PORT)?;
+        Ok(peer)
+    }
+
+    fn peer(&self, who: Who, client: &str, address: &str) -> Peer {
+        let peer = Peer::new(who, client.to_owned(), self.server.clone(), address.to_owned());
+        Peer { agent: self.agent.clone(), ..peer }
     }
 }
 
@@ -118,10 +132,18 @@ impl Peer {
 const CLIENT: &str = "198.51.100.1";
 /// The host's address on the wire.
 pub(in crate::bench) const HOST: &str = "198.51.100.2";
-/// The published port.
+/// The published port of the load program.
 pub(in crate::bench) const HOST_PORT: u16 = 8080;
 /// Where it leads.
 pub(in crate::bench) const CONTAINER_PORT: u16 = 80;
+/// What a container publishes here. The load program's is the first: what comes behind it in a list
+/// costs it nothing.
+pub(in crate::bench) const PUBLISHED: [Published; 4] = [
+    ("tcp", HOST_PORT, CONTAINER_PORT),
+    ("udp", HOST_PORT, CONTAINER_PORT),
+    ("tcp", IPERF_PORT, IPERF_PORT),
+    ("tcp", HTTP_PORT, HTTP_PORT),
+];
 /// The bridge of rivals that bring none.
 pub(in crate::bench) const BRIDGE: &str = "docker0";
 /// The container of rivals that bring none.

@@ -1,18 +1,23 @@
-//! Hosts with a client and a server, and so many networks, endpoints or published ports around them.
+//! Hosts with a client and a server, and so many networks, endpoints, published ports or flows around them.
 
 use crate::{
     bench::{
-        http,
-        ports::site::{CONTAINER_PORT, HOST_PORT, Site},
-        tracks::FIRST,
+        LOAD, http,
+        options::Options,
+        peer::HTTP_PORT,
+        ports::site::{CONTAINER_PORT, HOST, PUBLISHED, Site},
+        tracks::{FIRST, this_program},
         way::{Way, tune},
     },
     run,
     world::{ADDRESS, World},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use std::io::{IsTerminal, Write};
+use std::{
+    io::{BufRead, BufReader, IsTerminal, Write},
+    process::Stdio,
+};
 
 /// What there is more and more of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub(super) enum Axis {
     Endpoints,
     /// Published TCP ports, each by itself.
     Ports,
+    /// Open connections to a published port.
+    Flows,
 }
 
 /// A host with netd.
@@ -37,7 +44,7 @@ pub(super) struct Host {
 
 impl Axis {
     /// All, in the order of the report.
-    pub(super) const ALL: [Self; 3] = [Self::Networks, Self::Endpoints, Self::Ports];
+    pub(super) const ALL: [Self; 4] = [Self::Networks, Self::Endpoints, Self::Ports, Self::Flows];
 
     /// What the tables and files call it.
     pub(super) fn name(self) -> &'static str {
@@ -45,16 +52,14 @@ impl Axis {
             Self::Networks => "networks",
             Self::Endpoints => "endpoints",
             Self::Ports => "ports",
+            Self::Flows => "flows",
         }
     }
 
-    /// By their names, with commas between.
-    pub(super) fn parse(list: &str) -> Result<Vec<Self>> {
-        let axis = |name: &str| {
-            let found = Self::ALL.into_iter().find(|axis| axis.name() == name);
-            found.with_context(|| format!("there are networks, endpoints and ports, not {name:?}"))
-        };
-        list.split(',').map(axis).collect()
+    /// By their names.
+    pub(super) fn list(options: &Options) -> Result<Vec<Self>> {
+        let names = options.list("--axes", &Self::ALL.map(Self::name))?;
+        Ok(Self::ALL.into_iter().filter(|axis| names.contains(&axis.name())).collect())
     }
 
     /// A host for each of the sizes. The largest comes first: each agent of the machine looks at every
@@ -68,7 +73,7 @@ impl Axis {
 
     /// Each of what there is more of has a network namespace of its own.
     fn has_namespaces(self) -> bool {
-        self != Self::Ports
+        matches!(self, Self::Networks | Self::Endpoints)
     }
 
     /// Makes number `number`, which nobody talks to.
@@ -87,6 +92,8 @@ impl Axis {
                 let path = "/v1/containers/server/publish";
                 http::post(&world.path(SOCKET), path, &json!({ "Publish": [port] }))
             }
+            // All at once, when the server is up.
+            Self::Flows => Ok(()),
         }
     }
 }
@@ -99,24 +106,25 @@ impl Host {
 
     /// The way that what `axis` counts could make longer.
     pub(super) fn way(&self, axis: Axis) -> &Way {
-        if axis == Axis::Ports { &self.outside } else { &self.inside }
+        if axis.has_namespaces() { &self.inside } else { &self.outside }
     }
 
     fn new(stage: &str, axis: Option<Axis>, count: usize) -> Result<Self> {
         let word = format!("{}{count}", axis.map_or("one", Axis::name));
-        let site = Site::new(stage, &word, &format!("a host with {word}"))?;
+        let mut site = Site::new(stage, &word, ("netd", "netd"))?;
         let namespaces = axis.is_some_and(Axis::has_namespaces);
         for number in (1..count).filter(|_| namespaces) {
             site.world.namespace(&format!("e{number}"))?;
         }
-        site.world.start_agent()?;
+        site.start_agent()?;
         let netctl = |words: &[&str]| run::read(&mut site.world.netctl(words)).map(drop);
         netctl(&["network", "create", "--subnet", "10.120.0.0/16", NETWORK])?;
         let run = ["run", "-d", "--network", NETWORK, "--name"];
         let sleep = ["--", "sleep", "infinity"];
         let ports =
-            ["tcp", "udp"].map(|protocol| format!("-p{HOST_PORT}:{CONTAINER_PORT}/{protocol}"));
-        netctl(&[&run[..], &["server", &ports[0], &ports[1]], &sleep].concat())?;
+            PUBLISHED.map(|(protocol, host, container)| format!("-p{host}:{container}/{protocol}"));
+        let ports = ports.each_ref().map(String::as_str);
+        netctl(&[&run[..], &["server"], &ports, &sleep].concat())?;
         for number in 1..count {
             tell(number, count);
             let more = axis.map_or(Ok(()), |axis| axis.one_more(&site.world, number));
@@ -132,7 +140,10 @@ impl Host {
         };
         let (client, server) = (file("client")?, file("server")?);
         let address = site.world.inspect("server", ADDRESS)?;
-        let outside = site.open_at(server.clone(), &address)?.outside();
+        let outside = site.open_at(server.clone(), &address)?.published().way;
+        if axis == Some(Axis::Flows) {
+            open_flows(&outside, count - 1)?;
+        }
         let address = format!("{address}:{CONTAINER_PORT}");
         let name = outside.name.clone();
         let inside = Way { name, client, server, address, processor: FIRST };
@@ -153,6 +164,18 @@ fn endpoint(world: &World, network: &str, number: usize) -> Result<()> {
     let container = format!("netns:{}", world.file(&format!("e{number}")));
     let path = format!("/v1/networks/{network}/connect");
     http::post(&world.path(SOCKET), &path, &json!({ "Container": container }))
+}
+
+/// Connections to the server, which stay open as long as the stage stands.
+fn open_flows(way: &Way, count: usize) -> Result<()> {
+    let words = [LOAD, "hold", &format!("{HOST}:{HTTP_PORT}"), &count.to_string()];
+    let mut client = way.client(&this_program()?);
+    let child = client.args(words).stdout(Stdio::piped()).spawn().context("cannot start")?;
+    let mut line = String::new();
+    let output = child.stdout.context("no standard output")?;
+    BufReader::new(output).read_line(&mut line)?;
+    ensure!(line.trim() == count.to_string(), "{count} connections could not be opened");
+    Ok(())
 }
 
 const NETWORK: &str = "bench";

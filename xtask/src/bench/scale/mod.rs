@@ -1,53 +1,22 @@
-//! `cargo xtask bench scale`: what a connection and a packet cost over the number of networks, endpoints
-//! and published ports; hosts of every size are up at the same time and measured in turns.
+//! `cargo xtask bench scale`: what a connection and a packet cost over the number of networks, endpoints,
+//! published ports and open flows; hosts of every size are up at the same time and measured in turns.
 
 mod hosts;
 mod report;
 
 use super::{
-    cpu::busy,
     noise::{Meter, Noise},
+    options::{Options, Verb},
+    report::Report,
     stats::Spread,
     turns::{Turns, again, around},
-    way::Way,
+    workload::{Sample, Workload},
 };
-use crate::{build, run, stage};
-use anyhow::{Context, Result, bail, ensure};
+use crate::{run, stage};
+use anyhow::{Context, Result};
 use hosts::{Axis, Host};
-use report::Report;
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
 
-struct Options {
-    rounds: usize,
-    /// Seconds of a sample.
-    seconds: f64,
-    /// A look whether everything works; its figures judge nobody.
-    quick: bool,
-    /// What there is more and more of.
-    axes: Vec<Axis>,
-    /// Where the report goes.
-    out: PathBuf,
-}
-
-/// What is done over and over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Workload {
-    /// A connection for one byte there and one back.
-    Connections,
-    /// Datagrams in frames of 64 bytes.
-    Packets,
-}
-
-/// What one sample says.
-#[derive(Clone, Copy, Debug)]
-struct Sample {
-    per_second: f64,
-    /// Microseconds of all processors, for one of them.
-    cost: f64,
-}
+const VERB: Verb = Verb { name: stage::SCALE, rounds: (7, 1), takes: &["--out", "--axes"] };
 
 /// What came of one workload on all hosts of an axis.
 struct Outcome {
@@ -69,44 +38,39 @@ struct Size {
 }
 
 /// Builds everything and runs the comparison.
-pub(crate) fn run(options: &[&str]) -> Result<()> {
-    let parsed = Options::parse(options)?;
-    build::run()?;
-    // Made by whoever asks, and only filled by root.
-    fs::create_dir_all(&parsed.out)
-        .with_context(|| format!("cannot make {}", parsed.out.display()))?;
-    for file in report::files() {
-        let path = parsed.out.join(file);
-        let made = fs::File::options().create(true).append(true).open(&path);
-        made.with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    // The play runs elsewhere: the last --out is the one that counts, and it is a whole path.
-    let out = parsed.out.to_string_lossy().into_owned();
-    stage::run(stage::SCALE, &[options, &["--out", &out]].concat())
+pub(crate) fn run(words: &[&str]) -> Result<()> {
+    let options = VERB.parse(words)?;
+    Axis::list(&options)?;
+    VERB.run(words, &options)
 }
 
 /// The comparison itself, on the stage `name`.
-pub(crate) fn play(name: &str, options: &[&str]) -> Result<()> {
-    let options = Options::parse(options)?;
+pub(crate) fn play(name: &str, words: &[&str]) -> Result<()> {
+    let options = VERB.begin(words)?;
     let sizes: &[usize] = if options.quick { &[10] } else { &[10, 100, 1000] };
     let one = run::stage("a host with one of each", || Host::one(name))?;
-    let mut report = Report::new(options.quick, options.rounds, options.seconds);
-    for axis in options.axes.iter().copied() {
+    let mut report = Report::new(VERB.name, "From 1 to 1,000", 1, &options);
+    let mut outcomes = Vec::new();
+    for axis in Axis::list(&options)? {
         let what = format!("hosts with more {}", axis.name());
         let more = run::stage(&what, || axis.hosts(name, sizes))?;
         let hosts: Vec<&Host> = [&one].into_iter().chain(&more).collect();
-        for workload in [Workload::Connections, Workload::Packets] {
-            let title = format!("{}, {}", axis.name(), workload.name());
-            let done = run::stage(&title, || compare(axis, workload, &hosts, &options));
-            report.take(&title, done);
+        for workload in WORKLOADS {
+            let title = format!("{}, {}", axis.name(), workload.title());
+            match run::stage(&title, || compare(axis, workload, &hosts, &options)) {
+                Ok(outcome) => {
+                    report.add(report::table(&outcome, options.quick));
+                    outcomes.push(outcome);
+                }
+                Err(e) => report.fail(&title, &e),
+            }
         }
     }
-    report.write(&options.out)?;
     let open = report.open();
-    if options.quick || open.is_empty() {
-        return Ok(());
-    }
-    bail!("not as it should be: {}", open.join("; "))
+    let drawn = report::draw(&options.out, &outcomes)?;
+    let fields = vec![("comparisons", report::json(&outcomes))];
+    report.write(&options.out, fields, &drawn)?;
+    options.judge(&open)
 }
 
 fn compare(axis: Axis, workload: Workload, hosts: &[&Host], options: &Options) -> Result<Outcome> {
@@ -132,8 +96,7 @@ fn outcome(
     turns: Turns<Sample>,
     noise: Noise,
 ) -> Outcome {
-    let rates =
-        |samples: &[Sample]| samples.iter().map(|sample| sample.per_second).collect::<Vec<f64>>();
+    let rates = |samples: &[Sample]| samples.iter().map(|sample| sample.rate).collect::<Vec<f64>>();
     let first = rates(&turns.first);
     let means = around(&first);
     let mut counts = counts.iter().copied();
@@ -145,60 +108,6 @@ fn outcome(
     });
     let sizes = [smallest].into_iter().chain(larger).collect();
     Outcome { axis, workload, noise, again: Spread::of(&again(&first)), sizes }
-}
-
-impl Workload {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Connections => "new connections",
-            Self::Packets => "UDP packets of 64 bytes",
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Connections => "connections",
-            Self::Packets => "packets",
-        }
-    }
-
-    fn sample(self, way: &Way, seconds: f64) -> Result<Sample> {
-        let before = busy()?;
-        let (per_second, took) = match self {
-            Self::Connections => way.ask("connections", seconds)?,
-            Self::Packets => way.arriving(seconds)?,
-        };
-        Ok(Sample { per_second, cost: (busy()? - before) * 1e6 / (per_second * took) })
-    }
-}
-
-impl Options {
-    fn parse(words: &[&str]) -> Result<Self> {
-        let quick = words.contains(&"--quick");
-        let (rounds, seconds) = if quick { (1, 0.2) } else { (7, 1.0) };
-        let out = run::root().join("target/bench/scale");
-        let axes = Axis::ALL.to_vec();
-        let mut options = Self { rounds, seconds, quick, axes, out };
-        let mut words = words.iter().filter(|word| **word != "--quick");
-        while let Some(word) = words.next() {
-            let value =
-                words.next().with_context(|| format!("{word} is no option, or lacks a value"))?;
-            match *word {
-                "--rounds" => {
-                    options.rounds = value
-                        .parse()
-                        .with_context(|| format!("--rounds takes a number, not {value:?}"))?;
-                }
-                "--out" => options.out = env::current_dir()?.join(Path::new(value)),
-                "--axes" => options.axes = Axis::parse(value)?,
-                other => {
-                    bail!("bench scale has no option {other:?}; `cargo xtask help` lists them")
-                }
-            }
-        }
-        ensure!(options.rounds > 0, "--rounds must be at least 1");
-        Ok(options)
-    }
 }
 
 impl Size {
@@ -216,19 +125,22 @@ impl Size {
     }
 }
 
+/// What is done over and over.
+const WORKLOADS: [Workload; 2] = [Workload::Connections, Workload::Frames];
 const WITHIN_5_PERCENT: f64 = 0.95;
 
 /// Two rounds of hosts with 1, 10 and 1,000, for tests.
 #[cfg(test)]
 fn played(largest: f64) -> Outcome {
     let samples = |rates: &[f64]| -> Vec<Sample> {
-        rates.iter().map(|rate| Sample { per_second: *rate, cost: 2.5 }).collect()
+        let sample = |rate: &f64| Sample { rate: *rate, cpu: 2.5, ..Sample::default() };
+        rates.iter().map(sample).collect()
     };
     let turns = Turns {
         first: samples(&[12e3, 10e3, 8e3]),
         others: vec![samples(&[11e3, 9e3]), samples(&[11e3 * largest, 9e3 * largest])],
     };
-    outcome(Axis::Endpoints, Workload::Packets, &[1, 10, 1000], turns, Noise::default())
+    outcome(Axis::Endpoints, Workload::Frames, &[1, 10, 1000], turns, Noise::default())
 }
 
 #[cfg(test)]
@@ -247,13 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn options_are_read() {
-        assert_eq!(Options::parse(&["--rounds", "3"]).unwrap().rounds, 3);
-        assert!(Options::parse(&["--quick"]).unwrap().quick);
-        let some = Options::parse(&["--axes", "ports,networks"]).unwrap().axes;
-        assert_eq!(some, [Axis::Ports, Axis::Networks]);
-        for wrong in [&["--rounds", "0"][..], &["--out"], &["--axes", "cats"]] {
-            assert!(Options::parse(wrong).is_err(), "{wrong:?}");
-        }
+    fn axes_are_known_by_their_names() {
+        let list = |words: &[&str]| Axis::list(&VERB.parse(words).unwrap());
+        assert_eq!(list(&["--axes", "flows,networks"]).unwrap(), [Axis::Networks, Axis::Flows]);
+        assert_eq!(list(&[]).unwrap(), Axis::ALL);
+        assert!(list(&["--axes", "cats"]).is_err());
     }
 }

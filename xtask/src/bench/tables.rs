@@ -1,25 +1,26 @@
-//! Tables of one workload: rates, processor time and ratios; and how long requests took.
+//! Tables of one contest: rates, processor time and ratios; how long requests took; and what netd's
+//! programs did meanwhile.
 
 use super::{
-    contest::{Outcome, Ratio, Side},
+    contest::{NETD, Outcome, Ratio, Side},
+    table::{Table, met},
     workload::Workload,
 };
-use crate::bench::table::{Table, met};
-use serde_json::Value;
 
-/// Rates and ratios, and where there were requests, how long they took.
-pub(super) fn tables(outcome: &Outcome, quick: bool) -> Vec<Table> {
+/// Rates and ratios, and where there were requests, how long they took; and netd's programs.
+pub(crate) fn tables(outcome: &Outcome, quick: bool) -> Vec<Table> {
     let mut tables = Vec::new();
     let mut subjects: Vec<usize> = outcome.ratios.iter().map(|ratio| ratio.subject).collect();
     subjects.dedup();
     // netd alone, where every peer was left out.
     if subjects.is_empty() {
-        subjects.push(super::NETD);
+        subjects.push(NETD);
     }
     for subject in subjects {
         tables.push(rates(outcome, subject, quick));
     }
     tables.extend(latencies(outcome));
+    tables.extend(programs(outcome));
     tables
 }
 
@@ -39,7 +40,10 @@ fn rates(outcome: &Outcome, subject: usize, quick: bool) -> Table {
     let open = outcome.ratios.iter().filter(ours).filter(|ratio| ratio.met() == Some(false));
     let head = ["", outcome.workload.unit(), "10-90 %", outcome.workload.cost()];
     let lost: &[&str] = if outcome.sides[subject].loss().is_some() { &["lost"] } else { &[] };
-    let title = format!("{}, {name} and its peers", outcome.workload.title());
+    let title = match subject {
+        NETD => outcome.title.clone(),
+        _ => format!("{}, {name}", outcome.title),
+    };
     Table {
         head: [&head[..], lost, &["netd/peer", "10-90 %", "target", ""]].concat(),
         rows: shown
@@ -55,7 +59,6 @@ fn rates(outcome: &Outcome, subject: usize, quick: bool) -> Table {
             })
             .collect(),
         title,
-        json: Value::Null,
     }
 }
 
@@ -89,27 +92,57 @@ fn latencies(outcome: &Outcome) -> Option<Table> {
     };
     let rows: Vec<Vec<String>> = outcome.sides.iter().filter_map(row).collect();
     Some(Table {
-        title: "how long a request takes (µs)".into(),
+        title: format!("{}: how long one takes (µs)", outcome.title),
         head: [""].into_iter().chain(SHARES.map(|(name, _)| name)).collect(),
         rows,
         note: "All requests of all rounds, in steps of 2 %.".into(),
         open: Vec::new(),
-        json: Value::Null,
+    })
+    .filter(|table| !table.rows.is_empty())
+}
+
+fn programs(outcome: &Outcome) -> Option<Table> {
+    let rows = outcome.programs.iter().map(|program| {
+        let figures = [program.runs, program.nanoseconds, program.cpu];
+        let figures = figures.iter().zip([2, 0, 3]);
+        let figures = figures.map(|(figure, places)| format!("{figure:.places$}"));
+        [program.name.clone()].into_iter().chain(figures).collect()
+    });
+    let runs = match outcome.workload {
+        Workload::Stream(_) => "runs/kB",
+        Workload::Datagrams(_) | Workload::Frames => "runs/packet",
+        Workload::Requests | Workload::Http => "runs/request",
+        Workload::Connections => "runs/connection",
+    };
+    Some(Table {
+        title: format!("{}: netd's programs", outcome.title),
+        head: vec!["", runs, "ns/run", outcome.workload.cost()],
+        rows: rows.collect(),
+        note:
+            "By the kernel's statistics, in a sample of their own; to count adds some 100 ns a run."
+                .into(),
+        open: Vec::new(),
     })
     .filter(|table| !table.rows.is_empty())
 }
 
 /// The shares of the requests that the tables name.
-pub(super) const SHARES: [(&str, f64); 4] =
+pub(crate) const SHARES: [(&str, f64); 4] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
 #[cfg(test)]
 mod tests {
-    use super::{super::contest::played, *};
+    use super::{
+        super::{
+            contest::{Course, played},
+            programs::Program,
+        },
+        *,
+    };
 
     #[test]
     fn a_table_says_rates_ratios_and_the_verdict() {
-        let all = tables(&played(Workload::Stream(1)), false);
+        let all = tables(&played(Course::Containers, Workload::Stream(1)), false);
         let line = "| veth | 6.00 | 4.40-7.60 | 0.50 | 1.10 | 1.10-1.10 | 1.10 | met |";
         assert!(all[1].markdown().contains(line), "{}", all[1].markdown());
         assert_eq!(all.len(), 2, "netd's, and the internal network's");
@@ -118,14 +151,28 @@ mod tests {
 
     #[test]
     fn a_quick_run_judges_nobody() {
-        let text = tables(&played(Workload::Stream(1)), true)[1].text();
+        let text = tables(&played(Course::Containers, Workload::Stream(1)), true)[1].text();
         assert!(!text.contains("met") && text.contains("1.10"), "{text}");
     }
 
     #[test]
     fn lost_datagrams_are_shown() {
-        let text = tables(&played(Workload::Datagrams(64)), false)[0].text();
+        let text = tables(&played(Course::Containers, Workload::Datagrams(64)), false)[0].text();
         assert!(text.contains("25.0 %") && text.contains("lost"), "{text}");
-        assert!(!tables(&played(Workload::Requests), false)[0].text().contains("lost"));
+        assert!(
+            !tables(&played(Course::Containers, Workload::Requests), false)[0]
+                .text()
+                .contains("lost")
+        );
+    }
+
+    #[test]
+    fn the_programs_that_ran_are_shown() {
+        let mut outcome = played(Course::Containers, Workload::Connections);
+        assert!(programs(&outcome).is_none());
+        let name = "container_out".to_owned();
+        outcome.programs.push(Program { name, runs: 9.0, nanoseconds: 250.0, cpu: 2.25 });
+        let text = programs(&outcome).unwrap().markdown();
+        assert!(text.contains("| container_out | 9.00 | 250 | 2.250 |"), "{text}");
     }
 }

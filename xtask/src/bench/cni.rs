@@ -1,5 +1,6 @@
 //! The CNI plugins bridge and portmap, run as a container runtime runs them.
 
+use super::ports::site::Published;
 use crate::{run, world::World};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -10,38 +11,46 @@ use std::{
 };
 
 /// A host on which the plugins act.
-pub(super) struct Cni<'a> {
+pub(crate) struct Cni<'a> {
     world: &'a World,
+    /// The host's namespace.
+    host: &'a str,
     /// Where host-local keeps its addresses.
     data: PathBuf,
 }
 
 impl<'a> Cni<'a> {
-    /// In words where they are not installed.
-    pub(super) fn new(world: &'a World) -> Result<Result<Self, String>> {
-        let missing = ["bridge", "host-local", "portmap"]
-            .into_iter()
-            .find(|plugin| !Path::new(FOLDER).join(plugin).exists());
-        if let Some(missing) = missing {
-            return Ok(Err(format!("{FOLDER}/{missing} (Debian: containernetworking-plugins)")));
-        }
-        if !run::has("iptables") {
-            return Ok(Err("iptables, which portmap needs".into()));
-        }
-        world.namespace("cni")?;
-        Ok(Ok(Self { world, data: world.path("cni") }))
+    /// On the host in the namespace `host` of `world`.
+    ///
+    /// # Errors
+    /// Something that is not installed, by its name.
+    pub(crate) fn new(world: &'a World, host: &'a str) -> Result<Self> {
+        let mut plugins = ["bridge", "host-local", "portmap"].into_iter();
+        let missing = plugins.find(|plugin| !Path::new(FOLDER).join(plugin).exists());
+        let missing = missing.unwrap_or_default();
+        ensure!(
+            missing.is_empty(),
+            "there is no {FOLDER}/{missing} (package containernetworking-plugins)"
+        );
+        ensure!(run::has("iptables"), "there is no iptables, which portmap needs");
+        Ok(Self { world, host, data: world.path("cni") })
     }
 
-    pub(super) fn add(&self, file: &str, number: usize) -> Result<()> {
+    /// Connects the namespace `file`, container number `number`, and returns its address.
+    pub(crate) fn add(&self, file: &str, number: usize, ports: &[Published]) -> Result<String> {
         let result = self.plugin("bridge", "ADD", file, number, &self.bridge())?;
         let result: Value = serde_json::from_str(&result).context("the bridge plugin's answer")?;
-        let mut portmap = portmap(number);
+        let address = result["ips"][0]["address"].as_str().unwrap_or_default();
+        let address = address.split('/').next().unwrap_or_default().to_owned();
+        let mut portmap = portmap(ports);
         portmap["prevResult"] = result;
-        self.plugin("portmap", "ADD", file, number, &portmap).map(drop)
+        self.plugin("portmap", "ADD", file, number, &portmap)?;
+        Ok(address)
     }
 
-    pub(super) fn del(&self, file: &str, number: usize) -> Result<()> {
-        self.plugin("portmap", "DEL", file, number, &portmap(number))?;
+    /// Takes back what [`add`](Self::add) did.
+    pub(crate) fn del(&self, file: &str, number: usize, ports: &[Published]) -> Result<()> {
+        self.plugin("portmap", "DEL", file, number, &portmap(ports))?;
         self.plugin("bridge", "DEL", file, number, &self.bridge()).map(drop)
     }
 
@@ -66,7 +75,7 @@ impl<'a> Cni<'a> {
     ) -> Result<String> {
         let mut child = self
             .world
-            .inside("cni", &format!("{FOLDER}/{plugin}"))
+            .inside(self.host, &format!("{FOLDER}/{plugin}"))
             .envs([("CNI_COMMAND", command), ("CNI_NETNS", file), ("CNI_IFNAME", "eth0")])
             .envs([("CNI_CONTAINERID", format!("bench{number}")), ("CNI_PATH", FOLDER.into())])
             .stdin(Stdio::piped())
@@ -83,13 +92,12 @@ impl<'a> Cni<'a> {
     }
 }
 
-fn portmap(number: usize) -> Value {
+fn portmap(ports: &[Published]) -> Value {
+    let mapping = |(protocol, host, container): &Published| json!({ "hostPort": host, "containerPort": container, "protocol": protocol });
     json!({
         "cniVersion": VERSION, "name": "bench", "type": "portmap",
         "capabilities": { "portMappings": true },
-        "runtimeConfig": { "portMappings": [
-            { "hostPort": 20_000 + number, "containerPort": 80, "protocol": "tcp" }
-        ] }
+        "runtimeConfig": { "portMappings": ports.iter().map(mapping).collect::<Vec<_>>() }
     })
 }
 

@@ -1,0 +1,139 @@
+//! An agent with a thousand endpoints and ten thousand ports: memory, processor time and starts.
+
+use super::{agent::Netd, timed};
+use crate::{
+    bench::{
+        cost::{Cost, Target},
+        options::Options,
+    },
+    run,
+    world::World,
+};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::{
+    fs,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What it says of itself and what the kernel says.
+pub(super) fn measure(world: &World, netd: &Netd, options: &Options) -> Result<Vec<Cost>> {
+    let endpoints = if options.quick { 50 } else { 1000 };
+    let idle = State::of(netd)?;
+    let names: Vec<String> = (0..endpoints).map(|number| format!("e{number}")).collect();
+    names.iter().try_for_each(|name| world.namespace(name))?;
+    let before = available()?;
+    for (number, name) in names.iter().enumerate() {
+        netd.attach(&world.file(name), number)?;
+    }
+    let spent = before - available()?;
+    netd.publish(&world.file("e0"), "40000-48999:10000-18999")?;
+    let full = State::of(netd)?;
+    netd.end()?;
+    let adopted = timed(|| world.start_agent())?;
+    netd.end()?;
+    Netd::forget(world)?;
+    let anew = timed(|| world.start_agent())?;
+    let per = |mebibytes: f64| mebibytes * 1024.0 / endpoints as f64;
+    let mut costs = vec![
+        below("agent's memory, idle", idle.memory, "MiB", IDLE_MEMORY),
+        below(&format!("the same with {endpoints} endpoints"), full.memory, "MiB", FULL_MEMORY),
+        Cost::of("agent's memory for an endpoint", &[per(full.memory - idle.memory)], "KiB", None),
+        Cost::of("the machine's memory for an endpoint", &[per(spent)], "KiB", None),
+        Cost::of("agent's CPU time, idle", &[idle.cpu], "ms/s", None),
+        Cost::of(&format!("the same with {endpoints} endpoints"), &[full.cpu], "ms/s", None),
+        Cost::time(&format!("start, {endpoints} endpoints adopted"), &[adopted], Some(ADOPTED)),
+        Cost::time(&format!("start, {endpoints} endpoints from nothing"), &[anew], Some(ANEW)),
+    ];
+    let flow = flow(world)?;
+    costs.insert(4, below("kernel's memory for a flow, both directions", flow, "bytes", FLOW));
+    Ok(costs)
+}
+
+fn below(what: &str, figure: f64, unit: &'static str, limit: f64) -> Cost {
+    Cost::of(what, &[figure], unit, Some(Target::Below(limit)))
+}
+
+/// An agent at rest.
+struct State {
+    /// MiB.
+    memory: f64,
+    /// Milliseconds of a processor, per second.
+    cpu: f64,
+}
+
+impl State {
+    /// What it was just asked for is done, and then it is watched for a while.
+    fn of(netd: &Netd) -> Result<Self> {
+        thread::sleep(Duration::from_secs(1));
+        let pid = netd.pid()?;
+        let (begun, before) = (Instant::now(), worked(pid)?);
+        thread::sleep(WATCHED);
+        let cpu = (worked(pid)? - before) / begun.elapsed().as_secs_f64();
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        Ok(Self { memory: kibibytes(&status, "VmRSS:")? / 1024.0, cpu })
+    }
+}
+
+/// Milliseconds that the process's threads ran so far.
+fn worked(pid: i32) -> Result<f64> {
+    let mut sum = 0.0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+        // A thread may end meanwhile.
+        let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        let ran = text.split_whitespace().next().and_then(|field| field.parse::<f64>().ok());
+        sum += ran.unwrap_or(0.0) / 1e6;
+    }
+    Ok(sum)
+}
+
+/// MiB that the whole machine has to give.
+fn available() -> Result<f64> {
+    Ok(kibibytes(&fs::read_to_string("/proc/meminfo")?, "MemAvailable:")? / 1024.0)
+}
+
+fn kibibytes(text: &str, field: &str) -> Result<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.with_context(|| format!("no {field}"))
+}
+
+/// Bytes: the table has room for all from the beginning, and one record for both directions.
+fn flow(world: &World) -> Result<f64> {
+    let file = world.bpf_folder().join("FLOWS");
+    let mut show = Command::new("bpftool");
+    show.args(["--json", "map", "show", "pinned"]).arg(file);
+    let map: Value = serde_json::from_str(&run::read(&mut show)?).context("bpftool's map")?;
+    let [bytes, entries] = ["bytes_memlock", "max_entries"].map(|field| map[field].as_f64());
+    Ok(bytes.context("no size")? / entries.context("no capacity")?)
+}
+
+/// How long an idle agent is watched.
+const WATCHED: Duration = Duration::from_secs(10);
+/// Milliseconds.
+const ADOPTED: f64 = 300.0;
+const ANEW: f64 = 2000.0;
+/// MiB.
+const IDLE_MEMORY: f64 = 20.0;
+const FULL_MEMORY: f64 = 25.0;
+/// Bytes.
+const FLOW: f64 = 260.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_proc_is_read() {
+        let text = "VmPeak:\t  100 kB\nVmRSS:\t   2048 kB\n";
+        assert!((kibibytes(text, "VmRSS:").unwrap() - 2048.0).abs() < 1e-9);
+        assert!(kibibytes(text, "VmSwap:").is_err());
+    }
+
+    #[test]
+    fn this_process_worked() {
+        assert!(worked(i32::try_from(std::process::id()).unwrap()).unwrap() > 0.0);
+    }
+}
