@@ -122,7 +122,8 @@ impl Contest {
         let turns = Turns::go(others, rounds, |who| self.sample(who, seconds))?;
         let mut outcome = self.outcome(turns, meter.stop()?);
         if let Some(agent) = &self.peers[NETD].agent {
-            outcome.programs = programs::during(stage, agent, || self.sample(NETD, seconds))?;
+            let sample = || self.sample(NETD, seconds);
+            outcome.programs = programs::during(stage, agent, self.workload, sample)?;
         }
         Ok(outcome)
     }

@@ -1,7 +1,7 @@
 //! What netd's programs took of a workload, by the kernel's own statistics. Counting costs more than some
 //! programs do, so it is on for a sample of its own only, and off while anybody is compared.
 
-use super::workload::Sample;
+use super::workload::{Sample, Workload};
 use crate::{build, run, stage};
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Program {
     pub(crate) name: String,
-    /// Runs for each packet, request or connection, or for each kilobyte of a stream.
+    /// Runs for each packet, request or connection, or for each megabyte of a stream.
     pub(crate) runs: f64,
     /// Mean of a run, the counting included.
     pub(crate) nanoseconds: f64,
@@ -26,17 +26,19 @@ type Counts = BTreeMap<String, (f64, f64)>;
 pub(crate) fn during(
     name: &str,
     agent: &Path,
+    workload: Workload,
     sample: impl FnOnce() -> Result<Sample>,
 ) -> Result<Vec<Program>> {
     let before = counts(agent)?;
     let switch = Switch::on(name)?;
     let sample = sample();
     drop(switch);
-    Ok(programs(&before, &counts(agent)?, sample?.amount))
+    Ok(programs(&before, &counts(agent)?, workload, sample?.amount))
 }
 
 /// The busiest first; those that did not run are left out.
-fn programs(before: &Counts, after: &Counts, amount: f64) -> Vec<Program> {
+fn programs(before: &Counts, after: &Counts, workload: Workload, amount: f64) -> Vec<Program> {
+    let each = if matches!(workload, Workload::Stream(_)) { 1e3 } else { 1e6 };
     let mut found = Vec::new();
     for (name, (runs, nanoseconds)) in after {
         let earlier = before.get(name).copied().unwrap_or_default();
@@ -44,7 +46,7 @@ fn programs(before: &Counts, after: &Counts, amount: f64) -> Vec<Program> {
         if runs > 0.0 {
             found.push(Program {
                 name: name.clone(),
-                runs: runs / (amount * 1e6),
+                runs: runs / (amount * each),
                 nanoseconds: nanoseconds / runs,
                 cpu: nanoseconds / 1e9 / amount,
             });
@@ -114,7 +116,8 @@ mod tests {
             Counts::from([("out".to_owned(), one), ("in".to_owned(), other)])
         };
         let before = counts((1e6, 2e8), (5.0, 5.0));
-        let found = programs(&before, &counts((5e6, 1e9), (5.0, 5.0)), 2.0);
+        let after = counts((5e6, 1e9), (5.0, 5.0));
+        let found = programs(&before, &after, Workload::Requests, 2.0);
         let wanted = Program { name: "out".into(), runs: 2.0, nanoseconds: 200.0, cpu: 0.4 };
         assert_eq!(found, [wanted]);
     }
