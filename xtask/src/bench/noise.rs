@@ -118,6 +118,15 @@ fn processes() -> BTreeMap<u32, Process> {
     .collect()
 }
 
+/// Milliseconds of processor time that the process has taken so far, its threads that ended included; in
+/// steps of 10.
+pub(crate) fn worked(pid: i32) -> Result<f64> {
+    let file = format!("/proc/{pid}/stat");
+    let stat = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
+    let process = process(&stat).with_context(|| format!("{file} has another form"))?;
+    Ok(process.ticks as f64 * 1e3 / TICKS_PER_SECOND)
+}
+
 /// The second field is a name in brackets that may hold anything.
 fn process(stat: &str) -> Option<Process> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();

@@ -4,6 +4,7 @@ use super::{agent::Netd, timed};
 use crate::{
     bench::{
         cost::{Cost, Target},
+        noise::worked,
         options::Options,
     },
     run,
@@ -21,6 +22,9 @@ use std::{
 /// What it says of itself and what the kernel says.
 pub(super) fn measure(world: &World, netd: &Netd, options: &Options) -> Result<Vec<Cost>> {
     let endpoints = if options.quick { 50 } else { 1000 };
+    // What went before left its mark on the old one.
+    netd.end()?;
+    world.start_agent()?;
     let idle = State::of(netd)?;
     let names: Vec<String> = (0..endpoints).map(|number| format!("e{number}")).collect();
     names.iter().try_for_each(|name| world.namespace(name))?;
@@ -77,18 +81,6 @@ impl State {
     }
 }
 
-/// Milliseconds that the process's threads ran so far.
-fn worked(pid: i32) -> Result<f64> {
-    let mut sum = 0.0;
-    for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
-        // A thread may end meanwhile.
-        let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-        let ran = text.split_whitespace().next().and_then(|field| field.parse::<f64>().ok());
-        sum += ran.unwrap_or(0.0) / 1e6;
-    }
-    Ok(sum)
-}
-
 /// MiB that the whole machine has to give.
 fn available() -> Result<f64> {
     Ok(kibibytes(&fs::read_to_string("/proc/meminfo")?, "MemAvailable:")? / 1024.0)
@@ -102,9 +94,12 @@ fn kibibytes(text: &str, field: &str) -> Result<f64> {
 
 /// Bytes: the table has room for all from the beginning, and one record for both directions.
 fn flow(world: &World) -> Result<f64> {
-    let file = world.bpf_folder().join("FLOWS");
+    // A folder for each layout of the maps is below.
+    let folder = world.bpf_folder();
+    let found = run::read(Command::new("find").arg(&folder).args(["-name", "FLOWS"]))?;
+    let file = found.lines().next().context("no table of flows is pinned")?;
     let mut show = Command::new("bpftool");
-    show.args(["--json", "map", "show", "pinned"]).arg(file);
+    show.args(["--json", "map", "show", "pinned", file]);
     let map: Value = serde_json::from_str(&run::read(&mut show)?).context("bpftool's map")?;
     let [bytes, entries] = ["bytes_memlock", "max_entries"].map(|field| map[field].as_f64());
     Ok(bytes.context("no size")? / entries.context("no capacity")?)
@@ -130,10 +125,5 @@ mod tests {
         let text = "VmPeak:\t  100 kB\nVmRSS:\t   2048 kB\n";
         assert!((kibibytes(text, "VmRSS:").unwrap() - 2048.0).abs() < 1e-9);
         assert!(kibibytes(text, "VmSwap:").is_err());
-    }
-
-    #[test]
-    fn this_process_worked() {
-        assert!(worked(i32::try_from(std::process::id()).unwrap()).unwrap() > 0.0);
     }
 }

@@ -58,14 +58,19 @@ fn with_run(world: &World, rounds: usize) -> Result<Vec<Cost>> {
             sockets.push(with.sockets - without.sockets);
             singles.push(container(world, &one_by_one)?.milliseconds - without.milliseconds);
         }
-        let told = |what: &str| format!("netctl run with {count} {what}, over run without");
-        costs.push(Cost::time(&told("ports as a range"), &ranges, limit(count)));
-        costs.push(Cost::time(&told("single -p"), &singles, None));
+        let told = |how: &str| format!("netctl run with {how} {count}, over run without");
+        costs.push(Cost::time(&told("a range of"), &ranges, limit(count)));
+        costs.push(Cost::time(&told("-p times"), &singles, None));
         if count == MOST {
             // Less than one: none.
             let none = Some(Target::Below(1.0));
-            costs.push(Cost::of(&format!("processes for {count} ports"), &processes, "", none));
-            costs.push(Cost::of(&format!("sockets for {count} ports"), &sockets, "", none));
+            costs.push(Cost::of(
+                &format!("processes for a range of {count}"),
+                &processes,
+                "",
+                none,
+            ));
+            costs.push(Cost::of(&format!("sockets for a range of {count}"), &sockets, "", none));
         }
     }
     Ok(costs)
@@ -110,9 +115,9 @@ fn by_engine(stage: &str, quick: bool) -> Result<(Vec<Cost>, Option<f64>)> {
     for count in COUNTS.into_iter().filter(|count| *count < if quick { 1_000 } else { MOST }) {
         let (without, few) = timed(&[])?;
         let (with, many) = timed(&["--publish", &range(count)])?;
-        let what = format!("docker run with {count} ports as a range, over run without");
+        let what = format!("docker run with a range of {count}, over run without");
         costs.push(Cost::time(&what, &[with - without], None));
-        let what = format!("docker's processes for {count} ports");
+        let what = format!("docker's processes for a range of {count}");
         costs.push(Cost::of(&what, &[many - few], "", None));
         thousand = (count == 1_000).then_some(with - without).or(thousand);
     }

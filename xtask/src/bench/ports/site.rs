@@ -75,21 +75,21 @@ impl Site {
     }
 
     /// Starts the servers in the container of [`container`](Self::container).
-    pub(in crate::bench) fn open(self) -> Result<Served> {
+    pub(in crate::bench) fn open(&self) -> Result<Served> {
         let server = self.world.file("server");
         self.open_at(server, CONTAINER)
     }
 
     /// Starts the servers in the network namespace `server`, a file, whose address is `container`,
     /// and waits until a client outside is answered.
-    pub(in crate::bench) fn open_at(self, server: String, container: &str) -> Result<Served> {
+    pub(in crate::bench) fn open_at(&self, server: String, container: &str) -> Result<Served> {
         let served = Served {
             client: self.world.file("client"),
             host: self.world.file("host"),
             server,
             container: container.to_owned(),
             who: self.who,
-            agent: self.agent,
+            agent: self.agent.clone(),
         };
         serve(&served.published().way, CONTAINER_PORT)?;
         Ok(served)

@@ -13,7 +13,7 @@ use crate::{
     world::{ADDRESS, World},
 };
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, IsTerminal, Write},
     process::Stdio,
@@ -143,6 +143,8 @@ impl Host {
         let outside = site.open_at(server.clone(), &address)?.published().way;
         if axis == Some(Axis::Flows) {
             open_flows(&outside, count - 1)?;
+            let flows = established(&site.world)?;
+            ensure!(flows + 1 >= count, "the agent counts {flows} flows, and {count} are open");
         }
         let address = format!("{address}:{CONTAINER_PORT}");
         let name = outside.name.clone();
@@ -164,6 +166,16 @@ fn endpoint(world: &World, network: &str, number: usize) -> Result<()> {
     let container = format!("netns:{}", world.file(&format!("e{number}")));
     let path = format!("/v1/networks/{network}/connect");
     http::post(&world.path(SOCKET), &path, &json!({ "Container": container }))
+}
+
+/// Flows that the agent counts.
+fn established(world: &World) -> Result<usize> {
+    let status = run::read(&mut world.netctl(&["status", "--format", "json"]))?;
+    let status: Value = serde_json::from_str(&status).context("netctl status")?;
+    let mut tables = status["Flows"].as_array().into_iter().flatten();
+    let table = tables.find(|table| table["Name"] == "established");
+    let flows = table.and_then(|table| usize::try_from(table["Flows"].as_u64()?).ok());
+    flows.context("netctl status counts no flows")
 }
 
 /// Connections to the server, which stay open as long as the stage stands.
