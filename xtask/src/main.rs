@@ -83,15 +83,17 @@ usage: cargo xtask VERB
   bench xdp [ROUNDS]
                  packets from outside by XDP, by TCX and by iptables
   bench quick    throughput and latency between two containers, next to a veth pair and a bridge
-  bench full [--rounds N] [--quick] [--processors two|awake|one] [--peers A,B] [--out DIR]
-                 container to container next to a raw veth pair, loopback, Linux bridges, Docker's rules
-                 and a running Docker engine: table, Markdown, JSON and plots in target/bench/full
-  bench scale [--rounds N] [--quick] [--axes networks,endpoints,ports] [--out DIR]
-                 connections and packets over the number of networks, endpoints and published ports: 1 to
+  bench full [--rounds N] [--quick] [--processors two|awake|one] [--courses A,B] [--peers A,B] [--out DIR]
+                 netd next to a raw veth pair, loopback, Linux bridges, Docker's rules, CNI plugins, docker-proxy
+                 and a Docker engine, from container to container (course containers), from outside to published
+                 ports (published), from the host (host), to the outside (outside): table, Markdown, JSON and
+                 plots in target/bench/full
+  bench scale [--rounds N] [--quick] [--axes networks,endpoints,ports,flows] [--out DIR]
+                 connections and packets over the number of networks, endpoints, published ports and flows: 1 to
                  1,000; tables, JSON and plots in target/bench/scale
-  bench ports [--rounds N] [--quick] [--processors two|awake|one]
-                 published ports next to iptables, nftables and docker-proxy, where they are installed
-  bench attach [--rounds N]
+  bench ports [--rounds N] [--quick] [--processors two|awake|one] [--out DIR]
+                 published ports at length: 1 to 60,000 of them, and what publishing costs; in target/bench/ports
+  bench attach [--rounds N] [--quick] [--out DIR]
                  what attaching a container costs next to CNI plugins; an agent with 1,000 endpoints
   bench dns [--rounds N] [--quick]
                  questions for a container's name next to dnsmasq and aardvark-dns, where they are

@@ -1,8 +1,11 @@
 //! What a run was measured on: without it, a figure says nothing.
 
-use crate::run;
 use serde_json::{Value, json};
-use std::{fs, process::Command, thread};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    thread,
+};
 
 /// The running kernel's version.
 pub(crate) fn kernel() -> String {
@@ -39,8 +42,12 @@ pub(crate) fn record() -> Value {
 
 /// The first line that `program` prints, so that a report names versions; nothing where it is missing.
 pub(crate) fn version(program: &str, words: &[&str]) -> Option<String> {
-    let printed = run::read(Command::new(program).args(words)).ok()?;
-    Some(printed.lines().next()?.trim().to_owned())
+    let mut command = Command::new(program);
+    // Some fail after they said it.
+    let output = command.args(words).stdin(Stdio::null()).output().ok()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let line = printed.lines().next()?.trim();
+    Some(line.to_owned()).filter(|line| !line.is_empty())
 }
 
 fn distribution() -> String {

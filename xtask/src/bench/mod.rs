@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: how fast. `packet` measures the programs alone, `quick` the whole way between
-//! two containers, `ports` the way to published ports, both next to what they compete with.
+//! `cargo xtask bench`: how fast. `packet` measures the programs alone; `quick`, `full` and `ports` the whole
+//! way next to what netd competes with; `scale` and `attach` what more of everything costs.
 
 pub(crate) mod attach;
 mod cni;

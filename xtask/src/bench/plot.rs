@@ -112,7 +112,7 @@ fn told(e: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("{e}")
 }
 
-const COLOURS: [(u8, u8, u8); 7] = [
+const COLOURS: [(u8, u8, u8); 9] = [
     (0, 114, 178),
     (230, 159, 0),
     (86, 180, 233),
@@ -120,6 +120,8 @@ const COLOURS: [(u8, u8, u8); 7] = [
     (204, 121, 167),
     (0, 158, 115),
     (120, 120, 120),
+    (0, 0, 0),
+    (240, 228, 66),
 ];
 
 /// Pixels.
