@@ -19,17 +19,19 @@ pub(crate) fn bars(file: &Path, title: &str, bars: &[(String, Spread)]) -> Resul
 /// Shares (0 to 1) over microseconds.
 pub(crate) fn shares(file: &Path, title: &str, curves: &[Curve]) -> Result<()> {
     let percent = |share: &f64| format!("{:.0} %", share * 100.0);
-    lines(file, title, curves, 1.0, &percent)
+    lines(file, title, curves, 1.0, (&percent, SeriesLabelPosition::LowerRight))
 }
 
 /// Any figures over a number; the axis begins at nothing, so that a flat line looks flat.
 pub(crate) fn over(file: &Path, title: &str, curves: &[Curve]) -> Result<()> {
     let highest = curves.iter().flat_map(|(_, points)| points).map(|(_, figure)| *figure);
     let top = highest.fold(f64::MIN_POSITIVE, f64::max) * 1.1;
-    lines(file, title, curves, top, &|figure| format!("{figure:.1}"))
+    let figure = |figure: &f64| format!("{figure:.1}");
+    lines(file, title, curves, top, (&figure, SeriesLabelPosition::LowerLeft))
 }
 
-type Words<'a> = &'a dyn Fn(&f64) -> String;
+/// What the upward axis says, and where the legend hides nothing.
+type Words<'a> = (&'a dyn Fn(&f64) -> String, SeriesLabelPosition);
 
 /// Curves over an axis that grows by factors.
 fn lines(file: &Path, title: &str, curves: &[Curve], top: f64, words: Words<'_>) -> Result<()> {
@@ -77,12 +79,13 @@ fn draw_lines(
     title: &str,
     curves: &[Curve],
     across: Range<f64>,
-    (top, words): (f64, Words<'_>),
+    (top, (words, place)): (f64, Words<'_>),
 ) -> Result<()> {
     root.fill(&WHITE).map_err(told)?;
     let mut chart = ChartBuilder::on(root)
         .caption(title, ("sans-serif", 20))
         .margin(EDGE)
+        .margin_right(3 * EDGE)
         .x_label_area_size(30)
         .y_label_area_size(50)
         .build_cartesian_2d(across.log_scale(), 0.0..top)
@@ -97,7 +100,7 @@ fn draw_lines(
         chart.draw_series(line).map_err(told)?.label(name).legend(legend);
     }
     let mut legend = chart.configure_series_labels();
-    legend.position(SeriesLabelPosition::LowerRight).background_style(WHITE.mix(0.8));
+    legend.position(place).background_style(WHITE.mix(0.8));
     legend.border_style(BLACK).draw().map_err(told)
 }
 

@@ -46,8 +46,12 @@ pub(crate) fn play(name: &str, words: &[&str]) -> Result<()> {
         hold(contest, &field, (name, &options), &mut results, &mut report);
     }
     let mut all = Vec::new();
-    let costs = || publishing::measure(name, options.rounds, options.quick);
-    match run::stage("publishing 1 to 10,000 ports", costs) {
+    let mut skipped = Vec::new();
+    let costs = run::stage("publishing 1 to 10,000 ports", || {
+        publishing::measure(name, &options, &mut skipped)
+    });
+    report.skip(&skipped);
+    match costs {
         Ok(costs) => {
             all = [costs, field.entered()].concat();
             report.add(publishing::table(&all, options.quick));

@@ -5,7 +5,7 @@ use crate::bench::{
     plot,
 };
 use anyhow::Result;
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 /// Draws it where it was measured; returns the files' names.
 pub(super) fn over_ports(folder: &Path, outcomes: &[Outcome]) -> Result<Vec<String>> {
@@ -19,13 +19,16 @@ pub(super) fn over_ports(folder: &Path, outcomes: &[Outcome]) -> Result<Vec<Stri
 }
 
 fn curves(sides: &[Side]) -> Vec<plot::Curve> {
-    let mut curves = BTreeMap::<&str, Vec<(f64, f64)>>::new();
+    let mut curves = Vec::<plot::Curve>::new();
     for side in sides {
         let (family, count) = family(side.word);
         let rate = side.spread(|sample| sample.rate / 1e3).median;
-        curves.entry(family).or_default().push((count, rate));
+        match curves.iter_mut().find(|(name, _)| name == family) {
+            Some((_, points)) => points.push((count, rate)),
+            None => curves.push((family.to_owned(), vec![(count, rate)])),
+        }
     }
-    curves.into_iter().map(|(family, points)| (family.to_owned(), points)).collect()
+    curves
 }
 
 /// Whose, and how many ports: `netd-100` is netd with 100, and `netd` has one.

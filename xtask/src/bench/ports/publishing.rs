@@ -5,6 +5,7 @@ use crate::{
     bench::{
         cost::{self, Cost, Target},
         engine::Engine,
+        options::Options,
         stats::median,
         table::Table,
     },
@@ -18,8 +19,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Measures it on hosts of its own.
-pub(super) fn measure(stage: &str, rounds: usize, quick: bool) -> Result<Vec<Cost>> {
+/// Measures it on hosts of its own; who can't take part is added to `skipped`.
+pub(super) fn measure(
+    stage: &str,
+    options: &Options,
+    skipped: &mut Vec<String>,
+) -> Result<Vec<Cost>> {
+    let (rounds, quick) = (options.rounds, options.quick);
     let mut site = Site::of(stage, ("publish", "publishing"))?;
     site.start_agent()?;
     let world = &site.world;
@@ -35,7 +41,7 @@ pub(super) fn measure(stage: &str, rounds: usize, quick: bool) -> Result<Vec<Cos
             let least = Some(Target::AtLeast(1000.0));
             costs.extend(ratio.map(|ratio| Cost::of(what, &[ratio], "times", least)));
         }
-        Err(e) => run::say(format!("skipped: publishing by a Docker engine: {e:#}")),
+        Err(e) => skipped.push(format!("publishing by a Docker engine: {e:#}")),
     }
     Ok(costs)
 }

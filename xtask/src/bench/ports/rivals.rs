@@ -12,7 +12,7 @@ use crate::{
         engine::Engine,
         peer::Who,
         tracks::this_program,
-        way::{start, tune},
+        way::{set, start, tune},
     },
     run,
     world::World,
@@ -142,6 +142,8 @@ impl Kind {
     }
 
     fn by_engine(self, stage: &str, site: Site) -> Result<Rival> {
+        // The kernel's default, which an engine leaves as it is.
+        set(&site.world.file("host"), &["net/bridge/bridge-nf-call-iptables=1"])?;
         let engine = Engine::start(stage, &site.world)?;
         let begun = Instant::now();
         let (file, address) = engine.container("server", &PUBLISHED)?;
