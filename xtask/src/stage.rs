@@ -77,7 +77,8 @@ fn watch(play: &str, name: &str, options: &[&str]) -> Result<u8> {
     // Only now: a child inherits what is blocked.
     let signals = SigSet::from_iter(SIGNALS);
     signals.thread_block().context("cannot block signals")?;
-    let longest = if [PORTS, FULL, SCALE].contains(&play) { LONGEST_BENCH } else { LONGEST_PLAY };
+    let longest =
+        if [PORTS, FULL, SCALE, ATTACH].contains(&play) { LONGEST_BENCH } else { LONGEST_PLAY };
     alarm::set(longest);
     loop {
         if let Some(code) = exit_code(&mut child)? {

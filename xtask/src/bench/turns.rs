@@ -27,7 +27,7 @@ impl<T> Turns<T> {
         let mut first = vec![sample(0)?];
         let mut all: Vec<Vec<T>> = (0..others).map(|_| Vec::new()).collect();
         for round in 1..=rounds {
-            progress(round, rounds);
+            progress("round", round, rounds);
             for (number, samples) in all.iter_mut().enumerate() {
                 samples.push(sample(number + 1)?);
             }
@@ -47,12 +47,12 @@ pub(crate) fn again(first: &[f64]) -> Vec<f64> {
     first.windows(2).map(|pair| pair[1] / pair[0]).collect()
 }
 
-/// Where somebody looks on.
-fn progress(round: usize, rounds: usize) {
+/// Says how far it is, where somebody looks on.
+pub(crate) fn progress(what: &str, number: usize, of: usize) {
     let mut out = std::io::stdout();
     if out.is_terminal() {
-        let end = if round == rounds { "\r" } else { "" };
-        let _ = write!(out, "\r    round {round} of {rounds}{end}").and_then(|()| out.flush());
+        let end = if number == of { "\r" } else { "" };
+        let _ = write!(out, "\r    {what} {number} of {of}{end}").and_then(|()| out.flush());
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
         cost::{Cost, Target},
         noise::worked,
         options::Options,
+        turns::progress,
     },
     run,
     world::World,
@@ -30,6 +31,7 @@ pub(super) fn measure(world: &World, netd: &Netd, options: &Options) -> Result<V
     names.iter().try_for_each(|name| world.namespace(name))?;
     let before = available()?;
     for (number, name) in names.iter().enumerate() {
+        progress("endpoint", number + 1, endpoints);
         netd.attach(&world.file(name), number)?;
     }
     let spent = before - available()?;

@@ -7,6 +7,7 @@ use crate::{
         peer::HTTP_PORT,
         ports::site::{CONTAINER_PORT, HOST, PUBLISHED, Site},
         tracks::{FIRST, this_program},
+        turns::progress,
         way::{Way, tune},
     },
     run,
@@ -15,7 +16,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead, BufReader, IsTerminal, Write},
+    io::{BufRead, BufReader},
     process::Stdio,
 };
 
@@ -126,7 +127,7 @@ impl Host {
         let ports = ports.each_ref().map(String::as_str);
         netctl(&[&run[..], &["server"], &ports, &sleep].concat())?;
         for number in 1..count {
-            tell(number, count);
+            progress("number", number + 1, count);
             let more = axis.map_or(Ok(()), |axis| axis.one_more(&site.world, number));
             more.with_context(|| format!("number {number} of {count}"))?;
         }
@@ -150,14 +151,6 @@ impl Host {
         let name = outside.name.clone();
         let inside = Way { name, client, server, address, processor: FIRST };
         Ok(Self { count, inside, outside })
-    }
-}
-
-/// Where somebody looks on.
-fn tell(number: usize, count: usize) {
-    let mut out = std::io::stdout();
-    if out.is_terminal() && number.is_multiple_of(25) {
-        let _ = write!(out, "\r    {number} of {count}\r").and_then(|()| out.flush());
     }
 }
 
