@@ -50,12 +50,14 @@ fn compile(root: &Path) -> Result<PathBuf> {
     let Some(toolchain) = bpf::Toolchain::find(root) else {
         bail!("no Rust toolchain for BPF found; run `cargo xtask setup`, which installs one");
     };
-    let target_dir = root.join("target/bpf");
-    let status = toolchain
-        .cargo(root)
+    let next_layout = env::var_os("CARGO_FEATURE_NEXT_LAYOUT").is_some();
+    let target_dir = root.join(if next_layout { "target/bpf-next" } else { "target/bpf" });
+    let mut command = toolchain.cargo(root);
+    let status = command
         .args(["build", "--package", "netd-ebpf", "--profile", "bpf", "--target", bpf::TARGET])
         .arg("--target-dir")
         .arg(&target_dir)
+        .args(if next_layout { &["--features", "next-layout"][..] } else { &[] })
         .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"))
         .status()
         .context("cannot start cargo for netd-ebpf")?;

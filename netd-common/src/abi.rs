@@ -1,5 +1,6 @@
 //! Every map: its name, key, value and size. Programs and agent share these types byte by byte;
-//! [`ABI_VERSION`] is part of the pin path, and a changed layout is a new version.
+//! [`ABI_VERSION`] is part of the pin path, and a changed layout is a new version: [`previous`] says
+//! what is to be written for one.
 //!
 //! Ports and addresses are in network order, indexes and numbers in the machine's. No padding is
 //! implicit: zerocopy's `IntoBytes` refuses it at compile time. Explicit padding comes in fields of
@@ -9,13 +10,14 @@
 mod config;
 mod flows;
 mod ports;
+pub mod previous;
 
 pub use config::*;
 pub use flows::*;
 pub use ports::*;
 
 /// Version of everything in this file: `/sys/fs/bpf/netd/v<ABI_VERSION>/`.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = if cfg!(feature = "next-layout") { 3 } else { 2 };
 
 /// Names of the maps, as the object file and the pins have them.
 pub mod maps {
@@ -70,7 +72,21 @@ pub mod maps {
     pub const SOCKETS: &str = "SOCKETS";
     /// [`DropKey`](super::DropKey) to a number of packets, per CPU.
     pub const DROPS: &str = "DROPS";
-    /// All of them.
+    /// While flows are carried over: the [`previous`](super::previous) layout's [`FLOWS`].
+    pub const FORMER_FLOWS: &str = "FORMER_FLOWS";
+    /// Its [`UNREPLIED`].
+    pub const FORMER_UNREPLIED: &str = "FORMER_UNREPLIED";
+    /// Its [`CROWDED`].
+    pub const FORMER_CROWDED: &str = "FORMER_CROWDED";
+    /// The TC programs that [`CROSS`](super::programs::CROSS) go on to: the old and the new one of
+    /// each, in its order.
+    pub const CROSSING: &str = "CROSSING";
+    /// The old and the new program for XDP.
+    pub const CROSSING_XDP: &str = "CROSSING_XDP";
+    /// 0 while [`CROSS`](super::programs::CROSS) go on to the old programs, 1 from when on they go
+    /// to the new ones.
+    pub const CROSSED: &str = "CROSSED";
+    /// All that are there for good, and pinned.
     pub const ALL: [&str; 24] = [
         CONFIG,
         DEVICES,
@@ -111,6 +127,10 @@ pub mod programs {
     pub const UPLINK_OUT: &str = "uplink_out";
     /// XDP on uplinks whose driver has it.
     pub const UPLINK_XDP: &str = "uplink_xdp";
+    /// Those through which the hooks of [`CONTAINER_OUT`], [`UPLINK_IN`], [`UPLINK_OUT`] and
+    /// [`UPLINK_XDP`] go from one map layout to the next, in this order.
+    pub const CROSS: [&str; 4] =
+        ["cross_container_out", "cross_uplink_in", "cross_uplink_out", "cross_uplink_xdp"];
     /// TC egress of lo in containers that have names.
     pub const RESOLVER_LO: &str = "resolver_lo";
     /// cgroup sock_addr programs of the host's own processes.
@@ -160,7 +180,8 @@ const _: () = {
     assert!(size_of::<PublishedKey>() == 24 && size_of::<Published>() == 40);
     assert!(size_of::<RangeKey>() == 20 && size_of::<PortBlock>() == 64);
     assert!(size_of::<ClientKey>() == 20 && size_of::<SourceKey>() == 20);
-    assert!(size_of::<FlowKey>() == 40 && size_of::<Flow>() == 96 && size_of::<Usage>() == 24);
+    assert!(size_of::<FlowKey>() == 40 && size_of::<Usage>() == 24);
+    assert!(size_of::<Flow>() == if cfg!(feature = "next-layout") { 104 } else { 96 });
     assert!(size_of::<FragmentKey>() == 40 && size_of::<FragmentEntry>() == 56);
     assert!(size_of::<SocketKey>() == 32 && size_of::<SocketPeer>() == 20);
     assert!(size_of::<Config>() == 80);
@@ -206,4 +227,6 @@ mod pod {
         Uplink,
         Usage,
     );
+    #[cfg(feature = "next-layout")]
+    pods!(previous::Flow);
 }

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "programs are found by their exported names")]
 #![allow(missing_docs, reason = "programs and maps are documented in netd_common::abi")]
 
+mod crossing;
 mod ctx;
 mod edit;
 mod host;

@@ -58,12 +58,19 @@ pub const FLOW_MAPPED: u8 = 5;
 #[repr(C)]
 pub struct Flow {
     /// When a packet last refreshed it: nanoseconds of the coarse monotonic clock.
+    #[cfg(not(feature = "next-layout"))]
     pub last_seen: u64,
     /// The end that the key does not have.
     pub peer: Address,
     /// Who called a published port, where the container knows him by another end, which is the
     /// key's; else unspecified.
     pub client: Address,
+    /// As above, in a layout that tests upgrade to.
+    #[cfg(feature = "next-layout")]
+    pub last_seen: u64,
+    /// 1 where it was carried over from the layout before.
+    #[cfg(feature = "next-layout")]
+    pub carried: u64,
     /// What the flow's opener is ready for, in TCP.
     pub opener: Window,
     /// What the other end is ready for, in TCP.

@@ -1,9 +1,11 @@
 //! Every map, and what the programs keep in them beside the tables of the logic: with its modules the
 //! only map `unsafe` of the crate.
 
+mod crossing;
 mod kernel;
 mod named;
 mod place;
+mod previous;
 mod reclaim;
 mod tables;
 
@@ -41,6 +43,7 @@ macro_rules! found {
     };
 }
 
+pub(crate) use crossing::{cross, cross_xdp};
 use found;
 use reclaim::Walk;
 

@@ -12,6 +12,11 @@ use netd_common::{
 pub(crate) struct Place(pub(super) *mut Flow);
 
 #[inline(always)]
+pub(super) fn find(key: &FlowKey) -> Option<*mut Flow> {
+    FLOWS.get_ptr_mut(key).or_else(|| find_unreplied(key))
+}
+
+#[inline(always)]
 pub(super) fn find_unreplied(key: &FlowKey) -> Option<*mut Flow> {
     UNREPLIED.get_ptr_mut(key).or_else(|| CROWDED.get_ptr_mut(key))
 }

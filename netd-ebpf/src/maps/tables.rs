@@ -4,8 +4,8 @@ use super::{
     CLIENTS, CONFIG, CROWDED, DEVICES, ENDPOINTS, FLOWS, FRAGMENTS, GENERATIONS, HAIRPINS, LOCALS,
     Maps, NETWORKS, OWNED, PORTS, PUBLISHED, RANGES, RECORD, SOURCES, SUBNETS, UNREPLIED, UPLINKS,
     USAGE, found, kernel, named,
-    place::{self, EEXIST, Place, find_unreplied},
-    reclaim,
+    place::{self, EEXIST, Place, find},
+    previous, reclaim,
 };
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_ktime_get_coarse_ns, maps::lpm_trie};
 use netd_common::{
@@ -217,7 +217,7 @@ impl Tables for Maps<'_> {
 
     #[inline(always)]
     fn find(&self, key: &FlowKey) -> Option<Place> {
-        FLOWS.get_ptr_mut(key).or_else(|| find_unreplied(key)).map(Place)
+        find(key).or_else(|| previous::find_former(key)).map(Place)
     }
 
     #[inline(always)]
@@ -285,6 +285,7 @@ impl Tables for Maps<'_> {
 
     #[inline(always)]
     fn close(&mut self, key: &FlowKey) -> bool {
+        previous::close(key);
         if FLOWS.remove(key).is_ok() {
             return true;
         }

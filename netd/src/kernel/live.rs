@@ -22,6 +22,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+mod crossing;
 mod entries;
 mod express;
 mod filters;
@@ -222,6 +223,7 @@ impl Live {
 impl Kernel for Live {
     async fn observe(&mut self) -> Result<(State, Host)> {
         self.bound.clear();
+        self.cross().await?;
         let express = self.dataplane()?.express()?;
         let mut view = self.insides.observe(&self.host, self.asks_polling(&express)).await?;
         self.names = Arc::new(view.names);
@@ -229,7 +231,7 @@ impl Kernel for Live {
         self.cards = view.cards;
         view.host.express = self.express_wanted();
         // No word for these in a State: they belong to no device.
-        if view.veths.values().any(|veth| veth.up) {
+        if view.veths.values().any(|veth| veth.up) && !self.waits()? {
             self.mend_filters().await?;
         }
         self.bridges = mend::bridges(&view.bridges);

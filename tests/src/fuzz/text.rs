@@ -102,14 +102,24 @@ structs! {
     Published { address, network, container, slot, port, first, clients; pad }
     PublishedKey { address, port, protocol; pad, rest }
     FlowKey { remote, local, remote_port, local_port, protocol, kind; pad }
-    Flow {
-        last_seen, peer, client, opener, answerer, ifindex, slot, generation, network, peer_port,
-        client_port, mac, gateway_mac, mtu, state, inside, scales; rest
-    }
     Window { next, end }
     Usage { window, opened, answered, established; pad }
     FragmentKey { source, destination, id, protocol; pad }
     FragmentEntry { flow, seen, direction; pad }
+}
+#[cfg(not(feature = "next-layout"))]
+structs! {
+    Flow {
+        last_seen, peer, client, opener, answerer, ifindex, slot, generation, network, peer_port,
+        client_port, mac, gateway_mac, mtu, state, inside, scales; rest
+    }
+}
+#[cfg(feature = "next-layout")]
+structs! {
+    Flow {
+        last_seen, peer, client, opener, answerer, ifindex, slot, generation, network, peer_port,
+        client_port, mac, gateway_mac, mtu, state, inside, scales; rest, carried
+    }
 }
 
 impl Text for () {

@@ -6,6 +6,7 @@ mod churn;
 mod closed;
 mod crash;
 mod flows;
+mod layouts;
 mod repairs;
 mod shape;
 mod store;

@@ -53,6 +53,15 @@ impl Capacity {
         }
     }
 
+    /// As much as both, table by table.
+    pub(super) fn at_least(&self, other: &Self) -> Self {
+        Self {
+            established: self.established.max(other.established),
+            unreplied: self.unreplied.max(other.unreplied),
+            crowded: self.crowded.max(other.crowded),
+        }
+    }
+
     /// What is pinned.
     pub(super) fn pinned(directory: &Path) -> Result<Self> {
         let size = |name: &str| {

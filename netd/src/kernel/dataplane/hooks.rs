@@ -32,7 +32,11 @@ impl Dataplane {
         entry: &UplinkEntry,
     ) -> Result<()> {
         for (program, side) in UPLINK_HOOKS {
-            if self.is_attached(program, name, side) {
+            // By the link of another layout's agent, where there is one.
+            if self.is_attached(program, name, side)
+                || (self.replace_uplink(program, index).is_some()
+                    && self.is_attached(program, name, side))
+            {
                 continue;
             }
             // A pin whose link lost its device, or was taken off, holds nothing.
@@ -75,8 +79,8 @@ impl Dataplane {
         Ok(())
     }
 
-    /// Puts this agent's programs in place of the last one's on every uplink that is pinned. A link
-    /// whose device is gone is let go.
+    /// Puts this agent's programs, or those that go on to them, in place of the last one's on every
+    /// uplink that is pinned. A link whose device is gone is let go.
     pub(super) fn adopt_uplinks(&mut self) -> Result<()> {
         for index in self.uplink_entries()?.into_keys() {
             for (program, _) in UPLINK_HOOKS {
@@ -93,11 +97,15 @@ impl Dataplane {
     fn replace_uplink(&mut self, program: &str, index: u32) -> Option<()> {
         let name = uplink_name(program, index);
         let link = self.links.open(&self.directory, &name)?;
-        if link.info().ok().map(|info| info.program_id()) == self.programs.number(program) {
+        let program = match &mut self.crossing {
+            Some(crossing) => crossing.classifier(program)?,
+            None => self.programs.classifier(program).ok()?,
+        };
+        let number = program.info().ok().map(|info| info.id());
+        if link.info().ok().map(|info| info.program_id()) == number {
             self.links.hold(name, link);
             return Some(());
         }
-        let program = self.programs.classifier(program).ok()?;
         let id = program.attach_to_link(SchedClassifierLink::try_from(link).ok()?).ok()?;
         let link = program.take_link(id).ok()?;
         self.links.hold(name, link.try_into().ok()?);

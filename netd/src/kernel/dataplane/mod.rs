@@ -3,11 +3,13 @@
 //! Everything is pinned in `<bpf-dir>/v<ABI_VERSION>/`: maps under their own names, the uplinks'
 //! links as `uplink_in-<index>` and `uplink_out-<index>`, the host programs' as `host_*`, programs
 //! in a directory per build. An agent that finds them adopts them; one of another build puts its own
-//! programs in their place without a gap.
+//! programs in their place without a gap; one of another map layout goes over to it as `crossing` says.
 
 mod capacity;
 mod convert;
 mod counters;
+mod crossing;
+mod directories;
 mod flows;
 mod hooks;
 mod links;
@@ -26,11 +28,13 @@ mod xdp;
 
 use crate::error::{Error, Result};
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError};
+use crossing::Crossing;
+use directories::Directories;
 use links::Links;
 use netd_common::{
     abi::{
-        ABI_VERSION, Config, Device, Endpoint, EndpointKey, Network, OwnedKey, SourceKey, Timeouts,
-        Uplink, maps, programs as names,
+        Config, Device, Endpoint, EndpointKey, Network, OwnedKey, SourceKey, Timeouts, Uplink,
+        maps, programs as names,
     },
     address::Address,
 };
@@ -38,7 +42,6 @@ use programs::Programs;
 use publications::Publications;
 use slots::Slots;
 use std::{
-    fs,
     os::fd::BorrowedFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -55,6 +58,9 @@ pub use sweep::Swept;
 /// The loaded programs and the open maps.
 pub struct Dataplane {
     directory: PathBuf,
+    directories: Directories,
+    /// A change of the map layout under way.
+    crossing: Option<Crossing>,
     /// The root of the cgroup v2 hierarchy.
     cgroup: PathBuf,
     programs: Programs,
@@ -100,12 +106,15 @@ impl Dataplane {
     /// # Errors
     /// The kernel refuses a map, a program or a hook; the line names it.
     pub fn open(bpf_dir: &Path, cgroup: &Path, settings: &Settings) -> Result<Self> {
-        let directory = bpf_dir.join(format!("v{ABI_VERSION}"));
-        fs::create_dir_all(&directory)
-            .map_err(|e| Error::kernel(format!("cannot make {}: {e}", directory.display())))?;
-        let notes = settings.capacity.make_way(&directory)?.into_iter().collect();
-        let programs = Programs::open(&directory, &settings.capacity)?;
+        let directories = Directories::open(bpf_dir)?;
+        let directory = directories.own.clone();
+        let capacity = crossing::share(&directories, &settings.capacity)?;
+        let notes = capacity.make_way(&directory)?.into_iter().collect();
+        let programs = Programs::open(&directory, &capacity)?;
         let tables = Tables::open(&directory)?;
+        let express = tables.express.keys().next().is_some();
+        let crossing = Crossing::open(&directories, &capacity, express)?;
+        directories.claim_links()?;
         write_config(&directory, settings.timeouts)?;
         let publications = Publications::open(&directory)?;
         let slots = Slots::adopt(&tables, publications.slots())?;
@@ -114,6 +123,8 @@ impl Dataplane {
         let mut dataplane = Self {
             maps: pins::open_maps(&directory)?,
             directory,
+            directories,
+            crossing,
             cgroup: cgroup.into(),
             programs,
             links: Links::default(),
@@ -124,8 +135,10 @@ impl Dataplane {
             counters,
             notes,
         };
-        dataplane.adopt_uplinks()?;
-        dataplane.adopt_express()?;
+        if dataplane.crossing.as_ref().is_none_or(|crossing| !crossing.has_crossed()) {
+            dataplane.adopt_uplinks()?;
+            dataplane.adopt_express()?;
+        }
         dataplane.attach_host_programs()?;
         dataplane.programs.remove_others()?;
         Ok(dataplane)
@@ -171,21 +184,7 @@ impl Dataplane {
     /// # Errors
     /// A pin that can't be removed.
     pub fn remove(self) -> Result<()> {
-        let Self { directory, .. } = self;
-        let failed = |e: std::io::Error| {
-            Error::kernel(format!("cannot remove {}: {e}", directory.display()))
-        };
-        for entry in fs::read_dir(&directory).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let removed = if path.is_dir() { fs::remove_dir_all } else { fs::remove_file };
-            removed(path).map_err(failed)?;
-        }
-        fs::remove_dir(&directory).map_err(failed)?;
-        // The directory above may hold another version's; then it stays.
-        if let Some(parent) = directory.parent() {
-            let _ = fs::remove_dir(parent);
-        }
-        Ok(())
+        self.directories.remove()
     }
 }
 

@@ -1,17 +1,12 @@
 //! The programs, pinned in a directory that is named after the object file they come from: an agent
 //! of the same build finds them there and need not have them verified again.
 
+mod load;
+
 use super::{Capacity, refused};
 use crate::error::{Error, Result};
-use aya::{
-    Ebpf, EbpfLoader,
-    maps::MapInfo,
-    programs::{
-        CgroupSockAddr, CgroupSockAddrAttachType, Program, ProgramError, ProgramInfo,
-        SchedClassifier, Xdp,
-    },
-};
-use aya_obj::programs::XdpAttachType;
+use aya::programs::{CgroupSockAddr, CgroupSockAddrAttachType, ProgramError, SchedClassifier, Xdp};
+use load::{load_maps, load_one};
 use netd_common::abi::{maps, programs};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,6 +16,8 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
 };
+
+pub(super) use load::{load, loader, open_express, pinned_maps, uses};
 
 /// The object file, as the build made it.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("NETD_BPF_OBJECT"));
@@ -156,11 +153,7 @@ impl Programs {
 
     /// Every program of this build is pinned, and uses the maps that are.
     fn intact(&self) -> bool {
-        let number = |name: &&str| {
-            let info = MapInfo::from_pin(self.directory.join(name)).ok()?;
-            Some(((*name).to_owned(), info.id()))
-        };
-        let pinned: BTreeMap<String, u32> = maps::ALL.iter().filter_map(number).collect();
+        let pinned = pinned_maps(&self.directory);
         let home = self.directory.join(&self.home);
         let express = home.join(programs::UPLINK_XDP);
         pinned.len() == maps::ALL.len()
@@ -199,47 +192,6 @@ impl Programs {
     }
 }
 
-/// Makes the maps that are not pinned yet.
-fn load_maps(directory: &Path, capacity: &Capacity) -> Result<Ebpf> {
-    let mut loader = EbpfLoader::new();
-    loader.default_map_pin_directory(directory);
-    for (name, size) in capacity.sizes() {
-        loader.map_max_entries(name, size);
-    }
-    loader.load(OBJECT).map_err(|e| refused("cannot load the eBPF maps", &e))
-}
-
-fn load_one(ebpf: &mut Ebpf, name: &str, pin: &Path) -> Result<()> {
-    let what = || format!("the kernel refuses the eBPF program {name}");
-    let program = ebpf
-        .program_mut(name)
-        .ok_or_else(|| Error::internal(format!("the eBPF object has no program {name}")))?;
-    match program {
-        Program::SchedClassifier(program) => program.load(),
-        Program::CgroupSockAddr(program) => program.load(),
-        Program::Xdp(program) => program.load(),
-        _ => return Err(Error::internal(format!("{name} is of another kind"))),
-    }
-    .map_err(|e| refused(&what(), &e))?;
-    program.pin(pin).map_err(|e| refused(&format!("cannot pin the program {name}"), &e))
-}
-
-fn open_express(pin: &Path) -> Result<Xdp, ProgramError> {
-    Xdp::from_pin(pin, XdpAttachType::Interface)
-}
-
-/// Whether a pinned program uses those of its maps that are pinned at all; none where there is no
-/// such program.
-fn uses(pin: &Path, pinned: &BTreeMap<String, u32>) -> Option<bool> {
-    let ids = ProgramInfo::from_pin(pin).ok()?.map_ids().ok()??;
-    let agrees = |id: &u32| {
-        let info = MapInfo::from_id(*id).ok();
-        let name = info.as_ref().and_then(|info| info.name_as_str()).unwrap_or_default();
-        pinned.get(name).is_none_or(|known| known == id)
-    };
-    Some(ids.iter().all(agrees))
-}
-
 fn names() -> impl Iterator<Item = &'static str> {
     CLASSIFIERS.into_iter().chain(programs::HOST)
 }
@@ -266,12 +218,12 @@ fn unopened(name: &str, error: &ProgramError) -> Error {
     refused(&format!("cannot open the pinned program {name}"), error)
 }
 
-fn missing(name: &str) -> Error {
+pub(super) fn missing(name: &str) -> Error {
     Error::internal(format!("the eBPF program {name} is not loaded"))
 }
 
 /// What the names of directories of programs begin with.
-const PREFIX: &str = "programs-";
+pub(super) const PREFIX: &str = "programs-";
 /// Those that are loaded at the start.
 const CLASSIFIERS: [&str; 5] = [
     programs::CONTAINER_OUT,

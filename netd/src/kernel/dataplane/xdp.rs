@@ -34,6 +34,7 @@ impl Dataplane {
                     "{what}: XDP program {other} is on it; remove that one, or set uplink-xdp to off"
                 )));
             }
+            Some(_) if self.replace_express(index).is_some() => {}
             _ => self.attach_express(index).map_err(|e| e.context(&what))?,
         }
         // Only now: until then the program passes everything.
@@ -85,13 +86,16 @@ impl Dataplane {
     fn replace_express(&mut self, index: u32) -> Option<()> {
         let name = express_name(index);
         let link = self.links.open(&self.directory, &name)?;
-        let own = self.programs.number(programs::UPLINK_XDP);
+        let program = match &mut self.crossing {
+            Some(crossing) => crossing.express()?,
+            None => self.programs.express().ok()?,
+        };
+        let own = program.info().ok().map(|info| info.id());
         if own.is_some() && link.info().ok().map(|info| info.program_id()) == own {
             self.links.hold(name.clone(), link);
             return self.links.holds(&name, own).then_some(());
         }
         let link = XdpLink::try_from(link).ok()?;
-        let program = self.programs.express().ok()?;
         let id = program.attach_to_link(link).ok()?;
         let link = program.take_link(id).ok()?;
         self.links.hold(name, link.try_into().ok()?);

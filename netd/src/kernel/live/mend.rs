@@ -15,6 +15,9 @@ impl Live {
     /// What can't be put back.
     pub fn glance(&mut self) -> Result<bool> {
         let dataplane = self.dataplane_mut()?;
+        if dataplane.has_left() {
+            dataplane.clear()?;
+        }
         let Mended { pins, host_programs } = dataplane.mend()?;
         let hooked = dataplane.is_hooked();
         for (kind, count, what) in [

@@ -1,0 +1,1 @@
+../../../netd/src/bin/netd.rs
