@@ -16,6 +16,14 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
+/// Builds what the tests upgrade to: an agent of another map layout, beside the tests' own.
+pub(crate) fn next_layout() -> Result<()> {
+    run::stage("building an agent of another map layout, for tests", || {
+        let package = ["--package", "netd-tests", "--features", "next-layout"];
+        run::show(run::cargo("build").args(package).args(["--bin", "tested-netd-next"]))
+    })
+}
+
 /// Where [`run`] leaves the binary `name`.
 pub(crate) fn binary(name: &str) -> PathBuf {
     run::root().join("target/release").join(name)

@@ -3,10 +3,11 @@
 use crate::{build, run, test};
 use anyhow::Result;
 
-/// As the tests of the same name do, which visit few calls: here all of them. `options` are words
-/// that the names of tests are to contain.
+/// As the tests of the same name do, which visit few calls: here all of them. `options` are more
+/// words of which the names of tests are to contain one.
 pub(crate) fn run(options: &[&str]) -> Result<()> {
     build::run()?;
+    build::next_layout()?;
     let words = [
         "--package",
         "netd-tests",
@@ -16,6 +17,7 @@ pub(crate) fn run(options: &[&str]) -> Result<()> {
         "--include-ignored",
         "--nocapture",
         "crash::",
+        "layouts::",
     ];
     let mut command = run::cargo("test");
     command.args(words).args(options);

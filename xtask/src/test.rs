@@ -8,8 +8,12 @@ pub(crate) fn run(filter: &[&str]) -> Result<()> {
     build::run()?;
     run::stage("tests that need no root", || {
         let packages = ["--package", "netd-common", "--package", "netd", "--package", "xtask"];
-        run::show(run::cargo("test").args(packages).arg("--").args(filter))
+        run::show(run::cargo("test").args(packages).arg("--").args(filter))?;
+        // From one map layout to the next, which needs two of them.
+        let layouts = ["--package", "netd-common", "--features", "next-layout", "--lib"];
+        run::show(run::cargo("test").args(layouts).args(["--quiet", "abi::previous"]))
     })?;
+    build::next_layout()?;
     run::stage("tests in the kernel and in network namespaces", || {
         let mut command = run::cargo("test");
         command.args(["--package", "netd-tests", "--", "--test-threads=2"]).args(filter);

@@ -112,7 +112,7 @@ fn drops(agent: &AgentFacts) -> Finding {
     )
 }
 
-/// Pins of a layout that nobody reads any more keep their programs on the hooks.
+/// Pins of another layout, whose programs may be on hooks, are taken over or removed by the agent.
 fn pins(facts: &Facts) -> Finding {
     let (directory, versions) = &facts.pins;
     let current = facts.agent.as_ref().map_or(ABI_VERSION, |agent| agent.report.status.abi);
@@ -128,14 +128,7 @@ fn pins(facts: &Facts) -> Finding {
             directory.display(),
             list(&others)
         ),
-        format!(
-            "once their flows have ended: rm -r {}",
-            others
-                .iter()
-                .map(|v| directory.join(v).display().to_string())
-                .collect::<Vec<_>>()
-                .join(" ")
-        ),
+        "systemctl restart netd: the agent takes over what it holds and removes it",
     )
 }
 

@@ -80,10 +80,13 @@ fn sysctls(devices: &BTreeSet<String>) -> BTreeMap<String, String> {
     keys.filter_map(|key| sysctl::read(&key).ok().map(|value| (key, value))).collect()
 }
 
-/// The map layouts that are pinned: directories `v1`, `v2`, ...
+/// The map layouts that are pinned: directories `v1`, `v2`, ..., and `left-v2-0` of one that gave way.
 fn versions(directory: &Path) -> Vec<u32> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let version = |name: &str| name.strip_prefix('v')?.parse().ok();
+    let version = |name: &str| match name.strip_prefix("left-v") {
+        Some(left) => left.split('-').next()?.parse().ok(),
+        None => name.strip_prefix('v')?.parse().ok(),
+    };
     let mut versions: Vec<u32> =
         entries.filter_map(|entry| version(entry.file_name().to_str()?)).collect();
     versions.sort_unstable();

@@ -1,6 +1,8 @@
 //! A change of the map layout under traffic: to a build whose flows have another form, and back.
 
-use super::{SOON, at, flows, forbid, host, setting};
+mod killed;
+
+use super::{SOON, at, flows, forbid, host};
 use anyhow::{Context, Result, ensure};
 use aya::{
     maps::{HashMap, Map, MapData},
@@ -12,14 +14,15 @@ use netd_tests::{
     host::{HOST, REMOTE, TestHost, binary, wait},
     ns::is_root,
     probe::Flows,
+    programs::COMPLETE_CHECKSUMS,
 };
 use nix::sys::signal::Signal;
 use std::{
-    collections::BTreeMap,
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -59,86 +62,41 @@ fn an_upgrade_to_another_layout_costs_no_packet_and_a_way_back_no_isolation() ->
     Ok(())
 }
 
-/// Killed at a system call of the change of layouts, an agent leaves what the next one finishes. Every
-/// call is visited by `cargo xtask sweep`, the change's own landmarks else.
 #[test]
-fn an_upgrade_to_another_layout_that_is_killed_is_finished_by_the_next_start() -> Result<()> {
+fn uplinks_that_run_xdp_change_layouts_with_the_others() -> Result<()> {
     if !is_root() {
         return Ok(());
     }
     let host = host()?;
-    let next = next_build(&host)?;
-    host.end_agent(Signal::SIGKILL)?;
-    let calls = traced(&host, &next, CALLS, "")?;
-    let points = points(&calls, setting("NETD_SWEEP_MOST", 0) > 0);
-    ensure!(points.len() >= 7, "of what the change does, only {points:?} were seen in {calls}");
-    let mut met = 0;
-    for (call, number) in &points {
-        back(&host)?;
-        let killed = killed(&host, &next, call, *number);
-        met += killed.with_context(|| format!("killed at {call} number {number}"))?;
+    // A veth's packets would come without their checksums: the other side leaves them to a device.
+    let script = ["python3", "-c", COMPLETE_CHECKSUMS, "eth0"];
+    let done =
+        host.neighbour.namespace().run(|| Command::new(script[0]).args(&script[1..]).status())?;
+    ensure!(done?.success(), "the neighbour's packets have no checksums");
+    fs::write(host.path("netd.toml"), "uplink-xdp = 'on'\n")?;
+    for next in [binary("netd")?, next_build(&host)?] {
+        let probe = flows(&host, 24)?.start();
+        called_meanwhile(&host, || {
+            host.end_agent(Signal::SIGKILL)?;
+            host.start_agent_as(&[], &next)
+        })?;
+        let before = by_xdp(&host)?;
+        called_meanwhile(&host, || Ok(()))?;
+        ensure!(by_xdp(&host)? > before + 8, "nothing came by XDP");
+        probe.finish()?;
     }
-    eprintln!("killed {met} times at {points:?}");
-    ensure!(met >= points.len(), "most points were not met");
+    is_only(&host, ABI_VERSION + 1)?;
+    let links = host.host.json("ip -j -d link show eth0")?;
+    let program = &links[0]["xdp"]["prog"]["name"];
+    ensure!(*program == "uplink_xdp", "on the uplink: {program}");
     Ok(())
 }
 
-/// Upgrades under traffic, by an agent that is killed on the way, and once more when it is to finish
-/// that; says how often it was met.
-fn killed(host: &TestHost, next: &Path, call: &str, number: usize) -> Result<usize> {
-    let probe = flows(host, 24)?.start();
-    let mut met = 0;
-    called_meanwhile(host, || {
-        host.end_agent(Signal::SIGKILL)?;
-        for _ in 0..2 {
-            let log =
-                traced(host, next, call, &format!("inject={call}:signal=KILL:when={number}"))?;
-            met += usize::from(log.contains("+++ killed by SIGKILL"));
-            if !host.agent_ends(Duration::ZERO) {
-                host.end_agent(Signal::SIGKILL)?;
-            }
-        }
-        host.start_agent_as(&[], next)?;
-        is_only(host, ABI_VERSION + 1)
-    })?;
-    probe.finish()?;
-    Ok(met)
-}
-
-/// Starts `next` under strace, which may end it; gives what strace wrote of `calls`.
-fn traced(host: &TestHost, next: &Path, calls: &str, inject: &str) -> Result<String> {
-    let log = host.path("strace.log");
-    let path = log.to_str().context("a path that is not UTF-8")?;
-    let trace = format!("trace={calls}");
-    let inject = if inject.is_empty() { "signal=none" } else { inject };
-    let strace = ["strace", "-D", "-f", "-o", path, "-e", &trace, "-e", inject];
-    // Whether or not it comes up.
-    let _ = host.start_agent_as(&strace, next);
-    Ok(fs::read_to_string(log)?)
-}
-
-/// Calls by name and number: all of them, or those between which the change goes its steps.
-fn points(log: &str, every: bool) -> Vec<(String, usize)> {
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut points = Vec::new();
-    for call in log.lines().filter_map(|line| line.split_once(' ')?.1.trim_start().split_once('('))
-    {
-        let (name, arguments) = call;
-        if !CALLS.split(',').any(|known| known == name) {
-            continue;
-        }
-        let number = numbers.entry(name).or_default();
-        *number += 1;
-        let landmark = match name {
-            "bpf" => arguments.starts_with("BPF_LINK_UPDATE"),
-            "rename" => *number == 2,
-            other => other == "membarrier",
-        };
-        if every || landmark {
-            points.push((name.to_owned(), *number));
-        }
-    }
-    points
+/// Packets that XDP led into containers so far.
+fn by_xdp(host: &TestHost) -> Result<u64> {
+    let paths = host.ok(&["status", "--format", "{{json .Paths}}"])?;
+    let paths: serde_json::Value = serde_json::from_str(&paths)?;
+    paths["xdp"].as_u64().context("no count of XDP's packets")
 }
 
 fn back(host: &TestHost) -> Result<()> {
@@ -252,8 +210,6 @@ fn next_build(host: &TestHost) -> Result<PathBuf> {
 
 /// Less than a second, after which TCP sends a SYN once more: none may be lost.
 const BEFORE_IT_TRIES_AGAIN: Duration = Duration::from_millis(900);
-/// What changes something.
-const CALLS: &str = "bpf,sendto,membarrier,mkdir,rename,unlink,rmdir,unlinkat";
 /// Bytes of a flow's record in the next layout, and where it says that it was carried over.
 const NEXT_FLOW: usize = 104;
 const CARRIED: usize = 40;
