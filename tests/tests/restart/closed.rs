@@ -32,10 +32,11 @@ impl Drop for File {
 
 /// A network `web` with a container in a namespace that a file stands for.
 struct Site {
+    // Goes first: a directory with a mount in it can't be removed.
+    _file: File,
     host: TestHost,
     ns: TestNs,
     directory: PathBuf,
-    _file: File,
 }
 
 impl Site {
