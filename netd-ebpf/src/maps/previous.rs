@@ -56,11 +56,12 @@ pub(super) fn find_former(key: &FlowKey) -> Option<*mut Flow> {
     // SAFETY: the element is this processor's own, and nobody else uses it meanwhile.
     let record = unsafe { &mut *record };
     previous::flow(flow, record);
+    let record: &Flow = record;
     // Of two processors that do so at once, both find what the first one entered.
     let _ = match table {
-        0 => FLOWS.insert(key, &*record, BPF_NOEXIST.into()),
-        1 => UNREPLIED.insert(key, &*record, BPF_NOEXIST.into()),
-        _ => CROWDED.insert(key, &*record, BPF_NOEXIST.into()),
+        0 => FLOWS.insert(key, record, BPF_NOEXIST.into()),
+        1 => UNREPLIED.insert(key, record, BPF_NOEXIST.into()),
+        _ => CROWDED.insert(key, record, BPF_NOEXIST.into()),
     };
     find(key)
 }

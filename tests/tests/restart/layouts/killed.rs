@@ -1,6 +1,6 @@
 //! The change of layouts, killed on its way.
 
-use super::{super::setting, back, called_meanwhile, flows, host, is_only, next_build};
+use super::{super::setting, back, called_meanwhile, flows, host, is_only, next_build, plain};
 use anyhow::{Context, Result, ensure};
 use netd_common::abi::ABI_VERSION;
 use netd_tests::{host::TestHost, ns::is_root};
@@ -28,6 +28,20 @@ fn an_upgrade_to_another_layout_that_is_killed_is_finished_by_the_next_start() -
     }
     eprintln!("killed {met} times at {points:?}");
     ensure!(met >= points.len(), "most points were not met");
+    back(&host)?;
+    turned_back(&host, &next)
+}
+
+/// Killed at the switch, and then the old agent again: it takes back what had gone over.
+fn turned_back(host: &TestHost, next: &Path) -> Result<()> {
+    let probe = plain(host)?.start();
+    host.end_agent(Signal::SIGKILL)?;
+    let log = traced(host, next, "membarrier", "inject=membarrier:signal=KILL:when=1")?;
+    ensure!(log.contains("+++ killed by SIGKILL"), "the switch was not met");
+    host.start_agent()?;
+    is_only(host, ABI_VERSION)?;
+    probe.finish()?;
+    called_meanwhile(host, || Ok(()))?;
     Ok(())
 }
 
