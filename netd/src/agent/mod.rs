@@ -33,7 +33,7 @@ use crate::kernel::netlink::Departures;
 use crate::spec::{Spec, name::Id};
 use crate::store::Store;
 use problems::Problems;
-use reconcile::{advance, by_memory, settle};
+use reconcile::{Memory, advance, by_memory, settle};
 use repairs::{Repairs, Seen};
 use std::{
     collections::BTreeMap,
@@ -154,9 +154,11 @@ impl Inner {
     /// As [`Inner::settle`], where `before` was wanted up to now.
     async fn settle_from(&mut self, before: &Spec) {
         let (live, seen, spec) = (&mut self.live, &mut self.seen, &self.spec);
-        let errors = match by_memory(live, seen, spec, &self.uplinks).await {
-            true => Vec::new(),
-            false => settle(live, seen, before, spec, &self.uplinks).await,
+        let errors = match by_memory(live, seen, before, spec, &self.uplinks).await {
+            Memory::Served => Vec::new(),
+            // What a try has left is nothing that others did.
+            Memory::Tried => settle(live, &mut Seen::default(), before, spec, &self.uplinks).await,
+            Memory::Unfit => settle(live, seen, before, spec, &self.uplinks).await,
         };
         self.settled(&errors);
     }

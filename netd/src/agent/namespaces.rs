@@ -22,24 +22,45 @@ use std::sync::Arc;
 /// An error [`tells_an_end`] where it has ended, or its namespace is another one by now.
 pub(super) type Reopened = Result<Option<Namespace>>;
 
-/// Opens the namespaces of containers, beside everything else; the order stays.
+/// Opens the namespaces of containers, beside everything else; the order stays. One that `is_open`
+/// already is only looked at where a file stands for it, and none is given.
 pub(super) async fn reopen_all<'a>(
     looks: &Looks,
     containers: impl Iterator<Item = &'a Container>,
+    is_open: impl Fn(&Container) -> bool,
 ) -> Vec<Reopened> {
     let named = containers.map(|container| {
         let name = match &container.source {
             Source::Path(path) => format!("netns:{}", path.display()),
             _ => container.name.clone(),
         };
-        (name, Arc::new(container.clone()))
+        (name, (Arc::new(container.clone()), is_open(container)))
     });
-    looks.each("the namespaces of containers", named.collect(), |c| reopen(c)).await
+    looks
+        .each("the namespaces of containers", named.collect(), |(container, open)| {
+            if *open { look(container) } else { reopen(container) }
+        })
+        .await
 }
 
 /// A refusal of the kernel's, such as for want of descriptors, tells of no end.
 pub(super) fn tells_an_end(error: &Error) -> bool {
     !matches!(error.code, ErrorCode::Kernel | ErrorCode::Internal)
+}
+
+/// Whether the namespace that a file stands for is still there.
+fn look(container: &Container) -> Reopened {
+    match (&container.source, container.status) {
+        (Source::Path(path), Status::Running { netns, .. }) => {
+            let there = Namespace::id_at(path)? == Netns(netns);
+            there.then_some(None).ok_or_else(replaced)
+        }
+        _ => reopen(container),
+    }
+}
+
+fn replaced() -> Error {
+    Error::not_found("its network namespace is another one by now")
 }
 
 /// The namespace of a container that runs; none where it is the host's.
@@ -59,7 +80,7 @@ fn reopen(container: &Container) -> Reopened {
         Namespace::of_pid(pid.unsigned_abs())?
     };
     if namespace.id().0 != inode {
-        return Err(Error::not_found("its network namespace is another one by now"));
+        return Err(replaced());
     }
     Ok(Some(namespace))
 }
@@ -81,7 +102,10 @@ impl Agent {
     async fn look_for_paths(&self) {
         let latest = self.readers.latest.get();
         let looked_for = || looked_for(&latest);
-        let found = reopen_all(&self.readers.looks, looked_for()).await;
+        let found = reopen_all(&self.readers.looks, looked_for(), |container| {
+            !matches!(container.status, Status::Running { netns, .. } if latest.closed.contains(&Netns(netns)))
+        })
+        .await;
         let (mut gone, mut opened) = (Vec::new(), Vec::new());
         for (container, found) in looked_for().zip(found) {
             match found {

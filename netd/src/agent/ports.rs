@@ -45,9 +45,16 @@ impl Inner {
     pub(super) async fn change_ports<T>(
         &mut self,
         publishes: bool,
-        edit: impl FnOnce(&mut Spec, &mut PortHost<'_>) -> Result<T>,
+        edit: impl Fn(&mut Spec, &mut PortHost<'_>) -> Result<T>,
     ) -> Result<T> {
         let mut view = self.port_view(publishes).await?;
+        // What the host had a moment ago does not refuse what it may have by now.
+        let mut trial = Spec::clone(&self.spec);
+        if publishes && view.lend(|ports| edit(&mut trial, ports)).is_err() {
+            self.live.observe().await?;
+            view = self.port_view(publishes).await?;
+        }
+        view.cursor = self.cursor.unwrap_or(view.ephemeral.first());
         let value = self.change(|spec| view.lend(|ports| edit(spec, ports))).await?;
         self.cursor = Some(view.cursor);
         Ok(value)
@@ -59,12 +66,20 @@ impl Inner {
     /// The kernel's settings can't be read.
     pub(super) async fn port_view(&mut self, publishes: bool) -> Result<HostPorts> {
         let (host, sockets) = match publishes {
-            true => (self.live.observe().await?.1, HostSockets::read()?),
+            true => (self.host().await?, HostSockets::read()?),
             false => (Host::default(), HostSockets::default()),
         };
         let (ephemeral, reserved) = (ports::ephemeral_range()?, ports::reserved()?);
         let cursor = self.cursor.unwrap_or(ephemeral.first());
         Ok(HostPorts { host, sockets, ephemeral, reserved, cursor })
+    }
+
+    /// The host as it was when it was last looked at.
+    async fn host(&mut self) -> Result<Host> {
+        match self.live.recall() {
+            Some((_, host)) => Ok(host.clone()),
+            None => Ok(self.live.observe().await?.1),
+        }
     }
 
     /// Whether a container has something to publish, be it in force or not.

@@ -56,19 +56,24 @@ pub(super) async fn advance<K: Kernel>(
     after: &Spec,
     uplinks: &UplinkChoice,
 ) -> Result<()> {
-    if by_memory(kernel, seen, after, uplinks).await {
-        return Ok(());
-    }
+    let tried = match by_memory(kernel, seen, before, after, uplinks).await {
+        Memory::Served => return Ok(()),
+        Memory::Tried => true,
+        Memory::Unfit => false,
+    };
     let mut rest = Plan::default();
     for _ in 0..PASSES {
         let (actual, host) = kernel.observe().await?;
-        let due = plan(&desired(before, &host, uplinks), &actual).0;
+        // Nothing was due when it was tried, and what is now that try has left.
+        let due =
+            if tried { Vec::new() } else { plan(&desired(before, &host, uplinks), &actual).0 };
         rest = plan(&desired(after, &host, uplinks), &actual);
         seen.settled = rest.0.is_empty();
         if rest.0.iter().all(|step| due.contains(step)) {
             return Ok(());
         }
-        let old = seen.due(&rest, before, &actual, uplinks);
+        let mut old = seen.due(&rest, before, &actual, uplinks);
+        old.retain(|_| !tried);
         seen.keep(host);
         for step in &rest.0 {
             tracing::debug!("{step}");
@@ -85,29 +90,42 @@ pub(super) async fn advance<K: Kernel>(
 
 /// As [`advance`] where containers come, go or change, and nothing else does: by what was last seen
 /// of the kernel, in one pass. Nothing is looked at, which takes longer than the change; a change
-/// makes events, and they bring a look. False where that is not enough: it is to be looked at then.
+/// makes events, and they bring a look.
 pub(super) async fn by_memory<K: Kernel>(
     kernel: &mut K,
     seen: &mut Seen,
+    before: &Spec,
     after: &Spec,
     uplinks: &UplinkChoice,
-) -> bool {
+) -> Memory {
     // False until the end: a request that is given up on the way leaves something to do.
     let settled = mem::take(&mut seen.settled);
-    let Some((actual, host)) = kernel.recall().filter(|_| settled) else { return false };
+    let Some((actual, host)) = kernel.recall().filter(|_| settled) else { return Memory::Unfit };
+    let Plan(due) = plan(&desired(before, host, uplinks), actual);
     let Plan(steps) = plan(&desired(after, host, uplinks), actual);
-    if !steps.iter().all(is_of_a_container) {
-        return false;
+    if !due.is_empty() || !steps.iter().all(is_of_a_container) {
+        return Memory::Unfit;
     }
     for step in &steps {
         tracing::debug!("{step}");
         if let Err(error) = kernel.apply(step).await {
             tracing::debug!("{error}");
-            return false;
+            return Memory::Tried;
         }
     }
     seen.settled = true;
-    true
+    Memory::Served
+}
+
+/// How far memory sufficed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// All is done.
+    Served,
+    /// Something was refused on the way: it is to be looked at.
+    Tried,
+    /// Nothing was done: it is to be looked at.
+    Unfit,
 }
 
 /// It changes nothing but a container's own devices, addresses, routes and ports.

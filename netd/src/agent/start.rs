@@ -131,7 +131,7 @@ impl Inner {
             let over = |_| Err(Error::not_found("the host was restarted"));
             running.iter().map(over).collect()
         } else {
-            reopen_all(looks, running.iter().copied()).await
+            reopen_all(looks, running.iter().copied(), |_| false).await
         };
         for (container, found) in running.into_iter().zip(found) {
             match self.lost(container, found).await {

@@ -2,7 +2,7 @@
 //! tells of changes, and read again only when something changed there or all are looked at anew.
 
 use super::{
-    netlink::{LinkView, Listener, Netlink},
+    netlink::{Inside, LinkView, Listener, Netlink},
     netns::Namespace,
 };
 use crate::error::{Error, Result};
@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 #[derive(Debug, Default)]
 pub(super) struct Insides {
     namespaces: BTreeMap<Netns, Arc<Namespace>>,
+    /// In some of them: each takes as much memory as everything else about a container.
     sockets: BTreeMap<Netns, Netlink>,
     /// Those to be read again.
     stale: BTreeSet<Netns>,
@@ -125,11 +126,20 @@ impl Insides {
         self.stale.extend(self.namespaces.keys().copied());
     }
 
+    /// A veth as it was last seen from inside.
+    pub(super) fn veth(&self, name: &InterfaceName) -> Option<&Veth> {
+        self.veths.get(name)
+    }
+
     pub(super) fn namespace(&self, id: Netns) -> Result<&Arc<Namespace>> {
         self.namespaces.get(&id).ok_or_else(|| gone(id))
     }
 
-    pub(super) fn socket(&self, id: Netns) -> Result<&Netlink> {
+    pub(super) fn socket(&mut self, id: Netns) -> Result<&Netlink> {
+        if !self.sockets.contains_key(&id) {
+            let socket = Netlink::open_in(self.namespace(id)?.as_fd())?;
+            self.sockets.insert(id, socket);
+        }
         self.sockets.get(&id).ok_or_else(|| gone(id))
     }
 
@@ -137,10 +147,13 @@ impl Insides {
     pub(super) async fn observe(&mut self, host: &Netlink, polling: bool) -> Result<LinkView> {
         let mut stale = mem::take(&mut self.stale);
         stale.append(&mut self.heard.take());
-        let read = self.sockets.extract_if(.., |id, _| stale.contains(id)).collect();
-        let view = host.observe_links(&read).await;
-        let ids: BTreeSet<Netns> = read.keys().copied().collect();
-        self.sockets.extend(read);
+        stale.retain(|id| self.namespaces.contains_key(id));
+        let ids: Vec<Netns> = stale.into_iter().collect();
+        let view = match self.read(host, &ids).await {
+            Ok(read) => host.observe_with(read).await,
+            Err(error) => Err(error),
+        };
+        let ids: BTreeSet<Netns> = ids.into_iter().collect();
         if view.is_err() {
             self.stale = ids;
             return view;
@@ -156,6 +169,24 @@ impl Insides {
             self.lo_programs.clone_from(&view.lo_programs);
             view
         })
+    }
+
+    /// Some namespaces from the inside, a few at a time.
+    async fn read(&mut self, host: &Netlink, ids: &[Netns]) -> Result<Vec<Inside>> {
+        let mut all = Vec::with_capacity(ids.len());
+        for some in ids.chunks(MOST_SOCKETS) {
+            for id in some {
+                self.socket(*id)?;
+            }
+            let read = self.sockets.extract_if(.., |id, _| some.contains(id)).collect();
+            let insides = host.look_inside(&read).await;
+            self.sockets.extend(read);
+            while self.sockets.len() > MOST_SOCKETS {
+                self.sockets.pop_first();
+            }
+            all.extend(insides?);
+        }
+        Ok(all)
     }
 
     /// The veths whose other side polls: as it is in the namespaces `read`, as last seen in others.
@@ -183,7 +214,7 @@ impl Insides {
     }
 
     fn unread(&self, read: &BTreeSet<Netns>) -> BTreeSet<Netns> {
-        let open = self.sockets.keys().filter(|id| !read.contains(id));
+        let open = self.namespaces.keys().filter(|id| !read.contains(id));
         open.chain(&self.closed).copied().collect()
     }
 
@@ -207,6 +238,9 @@ impl Insides {
         view.lo_programs.extend(programs.map(|(id, programs)| (*id, programs.clone())));
     }
 }
+
+/// How many namespaces keep a socket for requests while nothing is asked there.
+const MOST_SOCKETS: usize = 32;
 
 fn gone(id: Netns) -> Error {
     Error::not_found(format!("network namespace {} is gone", id.0))

@@ -45,8 +45,6 @@ pub struct Live {
     xdp: XdpChoice,
     /// The program that netd put into each shared block.
     filters: BTreeMap<u32, u32>,
-    /// Veths that were bound to the blocks since they were last observed, and are to be raised.
-    bound: BTreeSet<u32>,
     /// Addresses that the host lost and whose flows are to be voided.
     vanished: BTreeSet<IpAddr>,
     /// Whether the maps that are otherwise remembered are to be read again.
@@ -77,7 +75,6 @@ impl Live {
             cards: BTreeMap::new(),
             xdp: XdpChoice::default(),
             filters: BTreeMap::new(),
-            bound: BTreeSet::new(),
             vanished: BTreeSet::new(),
             reread: false,
             picture: None,
@@ -180,16 +177,15 @@ impl Live {
             Step::Rename(from, to) => self.host.rename_link(from, to).await,
             Step::DeleteVeth(name) => {
                 self.insides.touch_behind(name);
-                let netns = self.netns_behind(name);
-                self.host.dismiss_veth(name, netns, &self.departures).await
+                let seen = self.veth_seen(name);
+                self.host.dismiss_veth(name, seen.as_ref(), &self.departures).await
             }
             Step::PutVeth(name, veth) => {
                 self.insides.touch(veth.netns);
-                self.departures.clear(name, veth.netns).await;
+                self.departures.clear(name, veth.netns).await?;
                 let namespace = self.insides.namespace(veth.netns)?;
                 let index = self.host.put_veth(name, veth, namespace).await?;
                 self.meet(index, name);
-                self.bound.insert(index);
                 Ok(())
             }
             Step::RaiseVeth(name) => {
@@ -222,12 +218,14 @@ impl Live {
 
 impl Kernel for Live {
     async fn observe(&mut self) -> Result<(State, Host)> {
-        self.bound.clear();
+        self.picture = None;
+        let leaving = self.departures.names();
         self.cross().await?;
         let express = self.dataplane()?.express()?;
         let mut view = self.insides.observe(&self.host, self.asks_polling(&express)).await?;
         self.names = Arc::new(view.names);
-        view.veths.retain(|name, _| !self.departures.has(name));
+        let still = self.departures.names();
+        view.veths.retain(|name, _| !leaving.contains(name) && !still.contains(name));
         self.cards = view.cards;
         view.host.express = self.express_wanted();
         // No word for these in a State: they belong to no device.

@@ -50,22 +50,20 @@ impl Namespace {
     /// namespace, or the host's own; else as [`Namespace::of_pid`].
     pub fn of_path(path: &Path) -> Result<Self> {
         let what = format!("netns:{}", path.display());
-        // Only looked at until it is known to be a namespace: to open a pipe or a device may wait
-        // or have effects.
-        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let handle = open(path, flags, Mode::empty()).map_err(|e| match e {
-            Errno::ENOENT | Errno::ENOTDIR => Error::not_found(format!("{what} does not exist")),
-            e => unopened(&what, e, "no such file"),
-        })?;
-        let mode = fstat(&handle).map_err(|e| unopened(&what, e, "no such file"))?.st_mode;
-        if SFlag::from_bits_truncate(mode) == SFlag::S_IFLNK {
-            return Err(Error::invalid(format!("{what} is a symbolic link; give its target")));
-        }
-        require_nsfs(&handle, &what)?;
+        let (handle, _) = at_path(path, &what)?;
         let same = format!("/proc/thread-self/fd/{}", handle.as_raw_fd());
         let fd = open(same.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
             .map_err(|e| unopened(&what, e, "no such file"))?;
         Self::of_container(fd, &what)
+    }
+
+    /// The identity of the namespace bound to `path`, which costs less than to open it. What is of
+    /// another kind has an identity that no network namespace has.
+    ///
+    /// # Errors
+    /// As [`Namespace::of_path`].
+    pub fn id_at(path: &Path) -> Result<Netns> {
+        at_path(path, &format!("netns:{}", path.display())).map(|(_, inode)| Netns(inode))
     }
 
     /// The calling thread's own namespace: for the agent, the host's.
@@ -154,6 +152,23 @@ fn parse_start_time(stat: &str) -> Option<u64> {
     // The second field, the command's name, may itself hold spaces and parentheses.
     let (_, tail) = stat.rsplit_once(')')?;
     tail.split_ascii_whitespace().nth(START_TIME - COMMAND - 1)?.parse().ok()
+}
+
+/// A file that is bound to a namespace, not opened, and its inode.
+fn at_path(path: &Path, what: &str) -> Result<(OwnedFd, u64)> {
+    // Only looked at until it is known to be a namespace: to open a pipe or a device may wait
+    // or have effects.
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let handle = open(path, flags, Mode::empty()).map_err(|e| match e {
+        Errno::ENOENT | Errno::ENOTDIR => Error::not_found(format!("{what} does not exist")),
+        e => unopened(what, e, "no such file"),
+    })?;
+    let stat = fstat(&handle).map_err(|e| unopened(what, e, "no such file"))?;
+    if SFlag::from_bits_truncate(stat.st_mode) == SFlag::S_IFLNK {
+        return Err(Error::invalid(format!("{what} is a symbolic link; give its target")));
+    }
+    require_nsfs(&handle, what)?;
+    Ok((handle, stat.st_ino))
 }
 
 /// The namespace as it looks from inside: unlike a file bound to a path, such a descriptor keeps

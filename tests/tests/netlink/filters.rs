@@ -72,6 +72,7 @@ fn a_veth_that_lost_its_programs_is_seen_as_down_and_raised_again() -> Result<()
         assert!(!netlink.observe_links(&none).await?.veths[&name("nd0")].up);
         host.run("tc qdisc add dev nd0 ingress")?;
         assert!(!netlink.observe_links(&none).await?.veths[&name("nd0")].up);
+        assert!(!netlink.raise_veth(index, &filters(&pass)).await?, "it is not bound");
         netlink.bind_blocks(index).await?;
         assert!(netlink.raise_veth(index, &filters(&pass)).await?);
         assert!(netlink.observe_links(&none).await?.veths[&name("nd0")].up);

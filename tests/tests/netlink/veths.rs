@@ -161,10 +161,15 @@ fn veths_that_leave_are_waited_for_where_they_are_in_the_way() -> Result<()> {
         let own = name("nd0");
         for _ in 0..5 {
             netlink.put_veth(&own, &wanted, container.namespace()).await?;
-            netlink.dismiss_veth(&own, wanted.netns, &departures).await?;
-            departures.clear(&own, wanted.netns).await;
+            netlink.dismiss_veth(&own, Some(&wanted), &departures).await?;
+            departures.clear(&own, wanted.netns).await?;
         }
-        assert!(!departures.has(&own));
+        assert!(departures.names().is_empty());
+        netlink.put_veth(&own, &wanted, container.namespace()).await?;
+        let other = Veth { endpoint: Id::random(), ..wanted.clone() };
+        let error = netlink.dismiss_veth(&own, Some(&other), &departures).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Conflict, "{error}");
+        netlink.dismiss_veth(&own, None, &departures).await?;
         let others = BTreeMap::from_iter((1..40).map(|n| {
             let peer = name(&format!("eth{n}"));
             (name(&format!("nd{n}")), Veth { peer, endpoint: Id::random(), ..wanted.clone() })
@@ -172,15 +177,15 @@ fn veths_that_leave_are_waited_for_where_they_are_in_the_way() -> Result<()> {
         for (name, veth) in &others {
             netlink.put_veth(name, veth, container.namespace()).await?;
         }
-        for name in others.keys() {
-            netlink.dismiss_veth(name, wanted.netns, &departures).await?;
+        for (name, veth) in &others {
+            netlink.dismiss_veth(name, Some(veth), &departures).await?;
         }
         departures.now().await;
         assert!(netlink.observe_links(&BTreeMap::new()).await?.veths.is_empty());
         // As often as one likes, and never what is not netd's.
-        netlink.dismiss_veth(&own, wanted.netns, &departures).await?;
+        netlink.dismiss_veth(&own, None, &departures).await?;
         host.run("ip link add nd0 type veth peer name nd0p")?;
-        let error = netlink.dismiss_veth(&own, wanted.netns, &departures).await.unwrap_err();
+        let error = netlink.dismiss_veth(&own, None, &departures).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::Conflict, "{error}");
         departures.now().await;
         assert!(netlink.link_index(&own).await?.is_some());

@@ -52,13 +52,11 @@ impl Live {
 
     /// Sets a veth up, whose packets meet this agent's programs from the first one on.
     pub(super) async fn raise_veth(&mut self, index: u32, name: &InterfaceName) -> Result<()> {
-        if !self.bound.remove(&index) {
-            self.host.bind_blocks(index).await?;
-        }
         if self.host.raise_veth(index, &self.filters).await? {
             return Ok(());
         }
-        // The first veth makes the blocks, and it takes the second try to see them filled.
+        // It may have lost its blocks; and the first veth makes them.
+        self.host.bind_blocks(index).await?;
         self.put_filters().await?;
         if self.host.raise_veth(index, &self.filters).await? {
             return Ok(());
@@ -96,7 +94,8 @@ impl Live {
 
     pub(super) async fn put_resolver(&mut self, netns: Netns) -> Result<()> {
         self.insides.touch(netns);
-        let program = self.dataplane()?.resolver_program()?;
+        let dataplane = self.dataplane.as_ref().ok_or_else(super::torn_down)?;
+        let program = dataplane.resolver_program()?;
         self.insides.socket(netns)?.put_lo_program(program, programs::RESOLVER_LO).await
     }
 

@@ -28,7 +28,8 @@ impl Live {
             self.repairs.extend((count > 0).then_some(repair));
         }
         let switched = |(name, ipv6): &(_, _)| netlink::is_switched(name, *ipv6);
-        Ok(!hooked || !self.bridges.iter().all(switched))
+        let stayed = self.departures.take_failed();
+        Ok(stayed || !hooked || !self.bridges.iter().all(switched))
     }
 
     /// What was put back since this was last asked, apart from the steps of plans.

@@ -2,7 +2,7 @@
 
 use super::Live;
 use crate::spec::name::InterfaceName;
-use crate::state::{Netns, State, UplinkEntry};
+use crate::state::{State, UplinkEntry, Veth};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -29,16 +29,18 @@ impl Live {
     /// Knows a device from now on, which was not there when the host was observed.
     pub(super) fn meet(&mut self, index: u32, name: &InterfaceName) {
         if self.names.get(&index) != Some(name) {
-            Arc::make_mut(&mut self.names).insert(index, name.clone());
+            let names = Arc::make_mut(&mut self.names);
+            names.retain(|_, known| known != name);
+            names.insert(index, name.clone());
             let names = self.names.clone();
             self.seen = Arc::new(Seen { names, ..Seen::clone(&self.seen) });
         }
     }
 
-    /// The namespace that a veth leads to, as last seen.
-    pub(super) fn netns_behind(&self, veth: &InterfaceName) -> Netns {
-        let known = self.picture.as_ref().and_then(|(state, _)| state.veths.get(veth));
-        known.map_or(Netns(0), |veth| veth.netns)
+    /// A veth as it was last seen.
+    pub(super) fn veth_seen(&self, name: &InterfaceName) -> Option<Veth> {
+        let known = self.picture.as_ref().and_then(|(state, _)| state.veths.get(name));
+        known.or_else(|| self.insides.veth(name)).cloned()
     }
 
     pub(super) fn remember(&mut self, state: &State) {

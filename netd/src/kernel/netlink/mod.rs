@@ -23,7 +23,9 @@ pub use bridges::is_switched;
 pub use cards::Card;
 pub use departures::Departures;
 pub use events::Listener;
-pub use observe::LinkView;
+use ownership::Owner;
+
+pub use observe::{Inside, LinkView};
 pub use sockets::listening_ports;
 pub use tc::{EGRESS_BLOCK, INGRESS_BLOCK};
 

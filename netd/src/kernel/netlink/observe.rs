@@ -49,8 +49,11 @@ pub struct LinkView {
 }
 
 /// A container's namespace, as seen from inside.
-struct Inside {
+#[derive(Debug)]
+pub struct Inside {
     netns: Netns,
+    /// The number by which the host knows it, where they have met.
+    number: Option<i32>,
     links: BTreeMap<u32, Link>,
     addresses: Vec<Address>,
     connected: Connected,
@@ -64,22 +67,40 @@ impl Netlink {
     /// # Errors
     /// `Kernel` where the kernel refuses to tell.
     pub async fn observe_links(&self, containers: &BTreeMap<Netns, Self>) -> Result<LinkView> {
-        self.observe(containers).await.map_err(refused("read the state of the network"))
+        self.observe_with(self.look_inside(containers).await?).await
     }
 
-    async fn observe(&self, containers: &BTreeMap<Netns, Self>) -> Reply<LinkView> {
+    /// As [`Netlink::observe_links`], with what was seen in the containers.
+    ///
+    /// # Errors
+    /// As [`Netlink::observe_links`].
+    pub async fn observe_with(&self, insides: Vec<Inside>) -> Result<LinkView> {
+        self.observe(insides).await.map_err(refused("read the state of the network"))
+    }
+
+    /// Reads namespaces of containers, by a socket in each.
+    ///
+    /// # Errors
+    /// As [`Netlink::observe_links`].
+    pub async fn look_inside(&self, containers: &BTreeMap<Netns, Self>) -> Result<Vec<Inside>> {
+        let insides = containers.iter().map(|(netns, handle)| handle.inside(*netns));
+        let insides = try_join_all(insides).await;
+        let mut insides = insides.map_err(refused("read the state of a container's network"))?;
+        let numbers = self.namespace_numbers(containers).await;
+        for inside in &mut insides {
+            inside.number = numbers.get(&inside.netns).copied();
+        }
+        Ok(insides)
+    }
+
+    async fn observe(&self, insides: Vec<Inside>) -> Reply<LinkView> {
         let links = self.links().await?;
         let addresses = self.addresses().await?;
         let bound = self.bound().await?;
-        let insides = containers.iter().map(|(netns, handle)| handle.inside(*netns));
-        let insides = try_join_all(insides).await?;
-        let numbers = self.namespace_numbers(containers).await;
         let gateways = insides.iter().map(|inside| (inside.netns, inside.gateways)).collect();
         let lo = insides.iter().map(|inside| (inside.netns, inside.lo_programs.clone())).collect();
-        let insides: BTreeMap<i32, Inside> = insides
-            .into_iter()
-            .filter_map(|inside| Some((*numbers.get(&inside.netns)?, inside)))
-            .collect();
+        let insides: BTreeMap<i32, Inside> =
+            insides.into_iter().filter_map(|inside| Some((inside.number?, inside))).collect();
         let names: BTreeMap<u32, InterfaceName> =
             links.iter().filter_map(|link| Some((link.index, link.interface_name()?))).collect();
         let routes = self.routes().await?;
@@ -110,6 +131,7 @@ impl Netlink {
         let routes = self.routes().await?;
         Ok(Inside {
             netns,
+            number: None,
             links: links.into_iter().map(|link| (link.index, link)).collect(),
             addresses: self.addresses().await?,
             connected: connected(&routes),

@@ -79,6 +79,21 @@ impl Netlink {
         }
     }
 
+    /// The identities of the programs that the packets of a device meet: on their way in, and out.
+    pub(super) async fn met(&self, index: u32) -> Reply<[Option<u32>; 2]> {
+        let mut met = [None; 2];
+        for (minor, program) in [IN, OUT].into_iter().zip(&mut met) {
+            *program =
+                match self.dump(RouteNetlinkMessage::GetTrafficFilter(side(index, minor))).await {
+                    Ok(filters) => filters.iter().find_map(program_id),
+                    // There is no clsact.
+                    Err(Errno::EINVAL | Errno::ENOENT) => None,
+                    Err(e) => return Err(e),
+                };
+        }
+        Ok(met)
+    }
+
     /// The indexes of the devices that are bound to both blocks.
     pub(super) async fn bound(&self) -> Reply<BTreeSet<u32>> {
         let request = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
@@ -124,6 +139,14 @@ fn hook(index: u32) -> TcMessage {
     message.header.index = index.cast_signed();
     message.header.parent = TcHandle::CLSACT;
     message.header.handle = TcHandle { major: u16::MAX, minor: 0 };
+    message
+}
+
+/// One direction of a device's clsact.
+fn side(index: u32, minor: u16) -> TcMessage {
+    let mut message = TcMessage::default();
+    message.header.index = index.cast_signed();
+    message.header.parent = TcHandle { major: u16::MAX, minor };
     message
 }
 
@@ -187,3 +210,6 @@ const ETH_P_ALL: u16 = 3;
 /// One fixed place per block, so that a second put replaces the first.
 const FILTER_PRIORITY: u32 = 1;
 const FILTER_HANDLE: u32 = 1;
+// TC_H_MIN_INGRESS and TC_H_MIN_EGRESS of linux/pkt_sched.h.
+const IN: u16 = 0xfff2;
+const OUT: u16 = 0xfff3;

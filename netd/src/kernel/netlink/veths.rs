@@ -67,21 +67,18 @@ impl Netlink {
         result.map(|()| link.index)
     }
 
-    /// Sets the host side of a veth up, which must be bound to the shared blocks. False, and it stays
-    /// as it is, where one of the two blocks does not hold the program whose identity `filters` has for it.
+    /// Sets the host side of a veth up. False, and it stays as it is, where its packets would not meet
+    /// the programs whose identities `filters` has for the shared blocks.
     ///
     /// # Errors
     /// `Kernel` where there is no such device or the kernel refuses.
     pub async fn raise_veth(&self, index: u32, filters: &BTreeMap<u32, u32>) -> Result<bool> {
-        for block in [INGRESS_BLOCK, EGRESS_BLOCK] {
-            let there = self.block_filter(block).await?;
-            if there.is_none() || there.as_ref() != filters.get(&block) {
-                return Ok(false);
-            }
+        let failed = || refused(format!("set device {index} up"));
+        let wanted = [INGRESS_BLOCK, EGRESS_BLOCK].map(|block| filters.get(&block).copied());
+        if wanted.contains(&None) || self.met(index).await.map_err(failed())? != wanted {
+            return Ok(false);
         }
-        self.change(vec![link::raise(index)])
-            .await
-            .map_err(refused(format!("set device {index} up")))?;
+        self.change(vec![link::raise(index)]).await.map_err(failed())?;
         Ok(true)
     }
 

@@ -1,8 +1,8 @@
 //! The program on a container's lo: on its way out, where what a container sends to itself passes.
 
 use super::{
-    FILTER_HANDLE, FILTER_PRIORITY, Netlink, Reply, clsact, identify, make, program_id, put_filter,
-    refused,
+    FILTER_HANDLE, FILTER_PRIORITY, IN, Netlink, OUT, Reply, clsact, identify, make, program_id,
+    put_filter, refused, side,
 };
 use crate::error::Result;
 use nix::errno::Errno;
@@ -81,22 +81,12 @@ fn is_ours(answer: &RouteNetlinkMessage) -> bool {
 }
 
 fn way_out() -> TcMessage {
-    side(OUT)
+    side(LO, OUT)
 }
 
 fn way_in() -> TcMessage {
-    side(IN)
-}
-
-fn side(minor: u16) -> TcMessage {
-    let mut message = TcMessage::default();
-    message.header.index = LO.cast_signed();
-    message.header.parent = TcHandle { major: u16::MAX, minor };
-    message
+    side(LO, IN)
 }
 
 /// Lo's interface index, in every namespace.
 const LO: u32 = 1;
-// TC_H_MIN_INGRESS and TC_H_MIN_EGRESS of linux/pkt_sched.h.
-const IN: u16 = 0xfff2;
-const OUT: u16 = 0xfff3;
