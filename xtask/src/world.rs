@@ -108,7 +108,8 @@ impl World {
             .with_context(|| format!("cannot start {program}"))
     }
 
-    /// Starts netd in the namespace `host` and waits until it answers.
+    /// Starts netd in the namespace `host`, with the allocator set as by its unit, and waits until it
+    /// answers.
     pub(crate) fn start_agent(&self) -> Result<()> {
         let words = [
             build::binary("netd"),
@@ -121,8 +122,9 @@ impl World {
             "--bpf-dir".into(),
             stage::bpf_folder(&self.name),
         ];
+        let words = words.iter().map(|word| word.to_string_lossy().into_owned());
         let words: Vec<String> =
-            words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            ["env".to_owned()].into_iter().chain(allocator()?).chain(words).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut agent = self.start("host", &words, "netd.log")?;
         until("netd answers", || {
@@ -193,4 +195,13 @@ mod tests {
         let told = iperf_rate(r#"{"error": "unable to connect", "end": {}}"#).unwrap_err();
         assert!(told.to_string().contains("unable to connect"));
     }
+}
+
+/// What netd.service sets for the allocator, `NAME=VALUE` each.
+fn allocator() -> Result<Vec<String>> {
+    let file = run::root().join("package/netd.service");
+    let unit = fs::read_to_string(&file).with_context(|| format!("no {}", file.display()))?;
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let words = lines.flat_map(str::split_ascii_whitespace);
+    Ok(words.filter(|word| word.starts_with("MALLOC_")).map(str::to_owned).collect())
 }

@@ -240,7 +240,7 @@ impl Insides {
 }
 
 /// How many namespaces keep a socket for requests while nothing is asked there.
-const MOST_SOCKETS: usize = 32;
+const MOST_SOCKETS: usize = 8;
 
 fn gone(id: Netns) -> Error {
     Error::not_found(format!("network namespace {} is gone", id.0))
