@@ -151,6 +151,15 @@ impl World {
     }
 }
 
+/// What netd.service sets for the allocator, `NAME=VALUE` each.
+fn allocator() -> Result<Vec<String>> {
+    let file = run::root().join("package/netd.service");
+    let unit = fs::read_to_string(&file).with_context(|| format!("no {}", file.display()))?;
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let words = lines.flat_map(str::split_ascii_whitespace);
+    Ok(words.filter(|word| word.starts_with("MALLOC_")).map(str::to_owned).collect())
+}
+
 /// Asks `done` again and again until it says yes, for ten seconds at most.
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(10);
@@ -195,13 +204,4 @@ mod tests {
         let told = iperf_rate(r#"{"error": "unable to connect", "end": {}}"#).unwrap_err();
         assert!(told.to_string().contains("unable to connect"));
     }
-}
-
-/// What netd.service sets for the allocator, `NAME=VALUE` each.
-fn allocator() -> Result<Vec<String>> {
-    let file = run::root().join("package/netd.service");
-    let unit = fs::read_to_string(&file).with_context(|| format!("no {}", file.display()))?;
-    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
-    let words = lines.flat_map(str::split_ascii_whitespace);
-    Ok(words.filter(|word| word.starts_with("MALLOC_")).map(str::to_owned).collect())
 }

@@ -153,28 +153,6 @@ impl Netlink {
         }
     }
 
-    /// Gives device `from`, which must be netd's, the name `to`.
-    ///
-    /// # Errors
-    /// `Conflict` where it is not netd's, `Kernel` where the kernel refuses.
-    pub async fn rename_link(&self, from: &InterfaceName, to: &InterfaceName) -> Result<()> {
-        let link = self.existing(from).await?;
-        if link.owner.is_none() {
-            return Err(ownership::taken(&link));
-        }
-        let name = vec![LinkAttribute::IfName(to.to_string())];
-        let request = || modify(numbered(link.index), name.clone());
-        let renamed = match self.change(vec![request()]).await {
-            // Older kernels rename only what is down.
-            Err(Errno::EBUSY) => {
-                let requests = vec![lower(link.index), request(), raise(link.index)];
-                self.change(requests).await
-            }
-            result => result,
-        };
-        renamed.map_err(refused(format!("rename device {from} to {to}")))
-    }
-
     /// The device called `name`.
     pub(super) async fn link(&self, name: &InterfaceName) -> Result<Option<Link>> {
         match self.ask(vec![look_up(name)]).await.pop().map_or(Err(Errno::EPIPE), described) {
@@ -289,12 +267,6 @@ pub(super) fn modify(mut message: LinkMessage, attributes: Vec<LinkAttribute>) -
 pub(super) fn raise(index: u32) -> Request {
     let mut message = numbered(index);
     message.header.flags = LinkFlags::Up;
-    message.header.change_mask = LinkFlags::Up;
-    RouteNetlinkMessage::SetLink(message).into()
-}
-
-fn lower(index: u32) -> Request {
-    let mut message = numbered(index);
     message.header.change_mask = LinkFlags::Up;
     RouteNetlinkMessage::SetLink(message).into()
 }

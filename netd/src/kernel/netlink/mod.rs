@@ -14,6 +14,7 @@ mod link;
 mod observe;
 mod ownership;
 pub(super) mod rehearsal;
+mod rename;
 mod routes;
 mod sockets;
 mod tc;
