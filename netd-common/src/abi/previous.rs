@@ -6,7 +6,8 @@
 //! 2. puts the types that change, as they were, into a module here in place of the one below, with
 //!    their sizes asserted;
 //! 3. says in it which version that was ([`VERSION`]), in which maps ([`CHANGED`]), how a record of
-//!    then becomes one of now ([`flow`], [`key`]), and under which key it was kept ([`former`]).
+//!    then becomes one of now ([`flow`]); and where keys change, under which one it was kept and is
+//!    ([`former`], [`key`]), in place of `same_keys`.
 //!
 //! Maps that are not in [`CHANGED`] go on as they are: both versions' programs use the very same
 //! map, and with it the same generations, counts and drop counters. Flows are carried over by
@@ -19,10 +20,12 @@
 
 #[cfg(not(feature = "next-layout"))]
 mod none;
+mod same_keys;
 #[cfg(feature = "next-layout")]
 mod v2;
 
 #[cfg(not(feature = "next-layout"))]
 pub use none::*;
+pub use same_keys::*;
 #[cfg(feature = "next-layout")]
 pub use v2::*;

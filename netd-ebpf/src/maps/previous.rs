@@ -53,7 +53,8 @@ pub(super) fn find_former(key: &FlowKey) -> Option<*mut Flow> {
         return None;
     };
     let record = CARRIED.get_ptr_mut(0)?;
-    // SAFETY: the element is this processor's own, and nobody else uses it meanwhile.
+    // SAFETY: the element is this processor's own, and nobody else uses it meanwhile, as with
+    // `scratch`; one reference to it is alive at a time.
     let record = unsafe { &mut *record };
     previous::flow(flow, record);
     let record: &Flow = record;

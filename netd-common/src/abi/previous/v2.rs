@@ -10,9 +10,6 @@ pub const VERSION: Option<u32> = Some(2);
 /// The maps that have another layout by now.
 pub const CHANGED: [&str; 3] = [maps::FLOWS, maps::UNREPLIED, maps::CROWDED];
 
-/// A flow's key as it was.
-pub type FlowKey = abi::FlowKey;
-
 /// A flow's record as it was; the fields are [`abi::Flow`]'s.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
@@ -41,20 +38,6 @@ pub struct Flow {
 }
 
 const _: () = assert!(size_of::<Flow>() == 96);
-
-/// The key under which a flow was kept.
-#[inline(always)]
-#[must_use]
-pub const fn former(key: &abi::FlowKey) -> &FlowKey {
-    key
-}
-
-/// The key under which a flow is kept.
-#[inline(always)]
-#[must_use]
-pub const fn key(former: &FlowKey) -> &abi::FlowKey {
-    former
-}
 
 /// Writes into `record` what a record of then is now.
 #[inline(always)]
