@@ -154,7 +154,7 @@ impl Inner {
     /// As [`Inner::settle`], where `before` was wanted up to now.
     async fn settle_from(&mut self, before: &Spec) {
         let (live, seen, spec) = (&mut self.live, &mut self.seen, &self.spec);
-        let errors = match by_memory(live, seen, before, spec, &self.uplinks).await {
+        let errors = match by_memory(live, spec, &self.uplinks).await {
             Memory::Served => Vec::new(),
             // What a try has left is nothing that others did.
             Memory::Tried => settle(live, &mut Seen::default(), before, spec, &self.uplinks).await,

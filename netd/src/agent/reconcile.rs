@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::plan::{Plan, Step, plan};
 use crate::spec::Spec;
-use std::mem;
 
 /// Provides `spec` as far as the kernel lets it, and says what could not be done. What was due for
 /// `before` already is noted in `seen` as put back.
@@ -19,7 +18,6 @@ pub(super) async fn settle<K: Kernel>(
     uplinks: &UplinkChoice,
 ) -> Vec<Error> {
     let mut rest = Plan::default();
-    seen.settled = false;
     for _ in 0..PASSES {
         let (actual, host) = match kernel.observe().await {
             Ok(observed) => observed,
@@ -27,7 +25,11 @@ pub(super) async fn settle<K: Kernel>(
         };
         rest = plan(&desired(spec, &host, uplinks), &actual);
         let due = seen.due(&rest, before, &actual, uplinks);
-        seen.keep(host);
+        seen.keep(host.clone());
+        if rest.0.is_empty() {
+            kernel.memorize((actual, host));
+            return Vec::new();
+        }
         let mut errors = Vec::new();
         for step in &rest.0 {
             tracing::debug!("{step}");
@@ -36,8 +38,7 @@ pub(super) async fn settle<K: Kernel>(
                 result => errors.extend(result.err()),
             }
         }
-        seen.settled = rest.0.is_empty();
-        if rest.0.is_empty() || !errors.is_empty() {
+        if !errors.is_empty() {
             return errors;
         }
     }
@@ -56,7 +57,7 @@ pub(super) async fn advance<K: Kernel>(
     after: &Spec,
     uplinks: &UplinkChoice,
 ) -> Result<()> {
-    let tried = match by_memory(kernel, seen, before, after, uplinks).await {
+    let tried = match by_memory(kernel, after, uplinks).await {
         Memory::Served => return Ok(()),
         Memory::Tried => true,
         Memory::Unfit => false,
@@ -68,7 +69,11 @@ pub(super) async fn advance<K: Kernel>(
         let due =
             if tried { Vec::new() } else { plan(&desired(before, &host, uplinks), &actual).0 };
         rest = plan(&desired(after, &host, uplinks), &actual);
-        seen.settled = rest.0.is_empty();
+        if rest.0.is_empty() {
+            seen.keep(host.clone());
+            kernel.memorize((actual, host));
+            return Ok(());
+        }
         if rest.0.iter().all(|step| due.contains(step)) {
             return Ok(());
         }
@@ -93,17 +98,12 @@ pub(super) async fn advance<K: Kernel>(
 /// makes events, and they bring a look.
 pub(super) async fn by_memory<K: Kernel>(
     kernel: &mut K,
-    seen: &mut Seen,
-    before: &Spec,
     after: &Spec,
     uplinks: &UplinkChoice,
 ) -> Memory {
-    // False until the end: a request that is given up on the way leaves something to do.
-    let settled = mem::take(&mut seen.settled);
-    let Some((actual, host)) = kernel.recall().filter(|_| settled) else { return Memory::Unfit };
-    let Plan(due) = plan(&desired(before, host, uplinks), actual);
+    let Some((actual, host)) = kernel.recall() else { return Memory::Unfit };
     let Plan(steps) = plan(&desired(after, host, uplinks), actual);
-    if !due.is_empty() || !steps.iter().all(is_of_a_container) {
+    if !steps.iter().all(is_of_a_container) {
         return Memory::Unfit;
     }
     for step in &steps {
@@ -113,7 +113,6 @@ pub(super) async fn by_memory<K: Kernel>(
             return Memory::Tried;
         }
     }
-    seen.settled = true;
     Memory::Served
 }
 
@@ -186,8 +185,12 @@ mod tests {
     impl Kernel for Fake {
         async fn observe(&mut self) -> Result<(State, Host)> {
             self.looks += 1;
-            self.picture = Some((self.model.0.clone(), host()));
+            self.picture = None;
             Ok((self.model.0.clone(), host()))
+        }
+
+        fn memorize(&mut self, picture: (State, Host)) {
+            self.picture = Some(picture);
         }
 
         fn recall(&self) -> Option<&(State, Host)> {
@@ -288,7 +291,7 @@ mod tests {
         let (mut kernel, mut seen) = (empty(refuses), Seen::default());
         let before = spec([network("web", 1, true)], []);
         let errors = settle(&mut kernel, &mut seen, &before, &before, &AUTO).await;
-        assert_eq!((errors, seen.settled), (Vec::new(), true));
+        assert_eq!((errors, kernel.recall().is_some()), (Vec::new(), true));
         kernel.looks = 0;
         (kernel, seen, before)
     }
@@ -311,11 +314,11 @@ mod tests {
         let (mut kernel, mut seen, before) = quiet(PUBLISHING).await;
         let error = advance(&mut kernel, &mut seen, &before, &web(), &AUTO).await.unwrap_err();
         assert!(error.message.starts_with("refused: publish"), "{error}");
-        assert_eq!((kernel.looks > 0, seen.settled), (true, false));
+        assert_eq!((kernel.looks > 0, kernel.recall()), (true, None));
         // The trouble is there, so memory is not asked.
         kernel.looks = 0;
         advance(&mut kernel, &mut seen, &web(), &before, &AUTO).await.unwrap();
-        assert_eq!((kernel.looks > 0, seen.settled), (true, true));
+        assert!(kernel.looks > 0 && kernel.recall().is_some());
     }
 
     #[tokio::test]
@@ -325,6 +328,7 @@ mod tests {
             async fn observe(&mut self) -> Result<(State, Host)> {
                 self.0.observe().await
             }
+            fn memorize(&mut self, _: (State, Host)) {}
             fn recall(&self) -> Option<&(State, Host)> {
                 None
             }

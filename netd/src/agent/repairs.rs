@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     host: Option<Host>,
-    /// Nothing was left to do when the kernel was last looked at.
-    pub(super) settled: bool,
     pub(super) repairs: Vec<Repair>,
 }
 

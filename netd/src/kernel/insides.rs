@@ -126,7 +126,12 @@ impl Insides {
         self.stale.extend(self.namespaces.keys().copied());
     }
 
-    /// A veth as it was last seen from inside.
+    /// Knows a veth that was put since the last look.
+    pub(super) fn meet(&mut self, name: &InterfaceName, veth: &Veth) {
+        self.veths.insert(name.clone(), veth.clone());
+    }
+
+    /// A veth as it was last seen.
     pub(super) fn veth(&self, name: &InterfaceName) -> Option<&Veth> {
         self.veths.get(name)
     }

@@ -49,6 +49,7 @@ pub struct Live {
     vanished: BTreeSet<IpAddr>,
     /// Whether the maps that are otherwise remembered are to be read again.
     reread: bool,
+    /// What was memorized.
     picture: Option<(State, Host)>,
     departures: Departures,
     /// The bridges, as last observed, and whether each routes IPv6.
@@ -177,8 +178,8 @@ impl Live {
             Step::Rename(from, to) => self.host.rename_link(from, to).await,
             Step::DeleteVeth(name) => {
                 self.insides.touch_behind(name);
-                let seen = self.veth_seen(name);
-                self.host.dismiss_veth(name, seen.as_ref(), &self.departures).await
+                let seen = self.insides.veth(name);
+                self.host.dismiss_veth(name, seen, &self.departures).await
             }
             Step::PutVeth(name, veth) => {
                 self.insides.touch(veth.netns);
@@ -186,6 +187,7 @@ impl Live {
                 let namespace = self.insides.namespace(veth.netns)?;
                 let index = self.host.put_veth(name, veth, namespace).await?;
                 self.meet(index, name);
+                self.insides.meet(name, veth);
                 Ok(())
             }
             Step::RaiseVeth(name) => {
@@ -248,9 +250,11 @@ impl Kernel for Live {
             ..programs
         };
         self.remember(&state);
-        let picture = (state, view.host);
-        self.picture = Some(picture.clone());
-        Ok(picture)
+        Ok((state, view.host))
+    }
+
+    fn memorize(&mut self, picture: (State, Host)) {
+        self.picture = Some(picture);
     }
 
     fn recall(&self) -> Option<&(State, Host)> {
@@ -258,14 +262,16 @@ impl Kernel for Live {
     }
 
     async fn apply(&mut self, step: &Step) -> Result<()> {
-        let applied = self.apply_link(step).await;
-        match &mut self.picture {
-            Some((state, _)) if applied.is_ok() => state.follow(step),
-            _ => self.picture = None,
-        }
-        // Nobody knows how far it came.
-        self.reread |= applied.is_err();
-        applied
+        // Nobody knows how far it came that is refused or cut off.
+        let reread = mem::replace(&mut self.reread, true);
+        let picture = self.picture.take();
+        self.apply_link(step).await?;
+        self.reread = reread;
+        self.picture = picture.map(|(mut state, host)| {
+            state.follow(step);
+            (state, host)
+        });
+        Ok(())
     }
 }
 

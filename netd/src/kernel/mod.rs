@@ -40,8 +40,11 @@ pub trait Kernel {
     /// The kernel can't be asked.
     fn observe(&mut self) -> impl Future<Output = Result<(State, Host)>> + Send;
 
-    /// What was last observed, with the effects had since; none before the first time and after a
-    /// refusal.
+    /// Takes note of what is there, where nothing is left to do.
+    fn memorize(&mut self, picture: (State, Host));
+
+    /// What was memorized, with the effects had since; none after the next look, a refusal, or an
+    /// effect that was cut off.
     fn recall(&self) -> Option<&(State, Host)>;
 
     /// Has one effect.

@@ -2,7 +2,7 @@
 
 use super::Live;
 use crate::spec::name::InterfaceName;
-use crate::state::{State, UplinkEntry, Veth};
+use crate::state::{State, UplinkEntry};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -35,12 +35,6 @@ impl Live {
             let names = self.names.clone();
             self.seen = Arc::new(Seen { names, ..Seen::clone(&self.seen) });
         }
-    }
-
-    /// A veth as it was last seen.
-    pub(super) fn veth_seen(&self, name: &InterfaceName) -> Option<Veth> {
-        let known = self.picture.as_ref().and_then(|(state, _)| state.veths.get(name));
-        known.or_else(|| self.insides.veth(name)).cloned()
     }
 
     pub(super) fn remember(&mut self, state: &State) {
