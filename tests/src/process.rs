@@ -68,7 +68,7 @@ impl Drop for Process {
 /// Holds up whoever opens a file of the directory in its first argument, or that file, until it
 /// ends (fanotify(7)); says when it is ready and when somebody waits.
 const HOLDER: &str = "
-import ctypes, os, sys
+import ctypes, os, signal, sys
 libc = ctypes.CDLL(None, use_errno=True)
 fan = libc.fanotify_init(4, 0)
 path = sys.argv[1].encode()
@@ -76,8 +76,7 @@ done = libc.fanotify_mark(fan, 1, ctypes.c_uint64(0x08010000 if os.path.isdir(pa
 print('ready' if fan >= 0 and done == 0 else 'error %d' % ctypes.get_errno())
 os.read(fan, 4096)
 print('held')
-import time
-time.sleep(1000)
+signal.pause()
 ";
 
 /// Holds up whoever opens a file, or those of a directory, until the value is dropped. It prints

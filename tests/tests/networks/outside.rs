@@ -72,13 +72,13 @@ fn two_containers_with_the_same_port_share_the_host_s_address() {
     let host = TestHost::new().unwrap();
     let _server = Server::start(&host.remote, "9000");
     let client = "
-import socket, sys, time
+import signal, socket, sys
 c = socket.socket()
 c.bind(('', 45000))
 c.settimeout(2)
 c.connect((sys.argv[1], 9000))
 print(c.recv(100).decode(), flush=True)
-time.sleep(1000)
+signal.pause()
 ";
     let seen =
         |name: &str| wait(super::LONG, || host.ok(&["logs", name]).is_ok_and(|l| l == HOST.0));

@@ -91,7 +91,7 @@ fn clients_that_take_their_time_are_given_up() -> Result<()> {
 /// Opens as many connections as its second argument says to the socket in its first, as the user in
 /// its third, says how many it has, and keeps them.
 const CROWD: &str = "
-import os, resource, socket, sys, time
+import os, resource, signal, socket, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
 path, number, user = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 os.setuid(user)
@@ -105,7 +105,7 @@ for n in range(number):
         break
     held.append(s)
 print(len(held))
-time.sleep(1000)
+signal.pause()
 ";
 
 #[test]

@@ -71,16 +71,29 @@ struct State {
 }
 
 impl State {
-    /// What it was just asked for is done, and then it is watched for a while.
+    /// Once what it was asked for is done, it is watched for a while.
     fn of(netd: &Netd) -> Result<Self> {
-        thread::sleep(Duration::from_secs(1));
         let pid = netd.pid()?;
+        await_rest(pid)?;
         let (begun, before) = (Instant::now(), worked(pid)?);
         thread::sleep(WATCHED);
         let cpu = (worked(pid)? - before) / begun.elapsed().as_secs_f64();
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         Ok(Self { memory: kibibytes(&status, "VmRSS:")? / 1024.0, cpu })
     }
+}
+
+/// Waits for a second in which the agent hardly works: after many changes it looks at everything again
+/// for a while. One that never rests is measured as it is.
+fn await_rest(pid: i32) -> Result<()> {
+    for _ in 0..MOST_SECONDS {
+        let before = worked(pid)?;
+        thread::sleep(Duration::from_secs(1));
+        if worked(pid)? - before < AT_REST {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// MiB that the whole machine has to give.
@@ -107,6 +120,9 @@ fn flow(world: &World) -> Result<f64> {
     Ok(bytes.context("no size")? / entries.context("no capacity")?)
 }
 
+/// Milliseconds of a processor, in a second.
+const AT_REST: f64 = 50.0;
+const MOST_SECONDS: u32 = 60;
 /// How long an idle agent is watched.
 const WATCHED: Duration = Duration::from_secs(10);
 /// Milliseconds.
