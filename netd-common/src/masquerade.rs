@@ -83,12 +83,14 @@ enum Attempt {
 #[inline(never)]
 fn attempt<T: Tables>(tables: &mut T, parsed: &Parsed, host: &End) -> Attempt {
     let key = masqueraded_flow(parsed.to(), *host, parsed.protocol);
-    let Some(place) = live(tables, &key) else { return Attempt::Free };
+    let Some(place) = tables.find(&key) else { return Attempt::Free };
     let flow = tables.flow(place);
     if flow.peer != parsed.source || flow.peer_port != parsed.source_port {
-        return Attempt::Taken;
+        return if tables.is_alive(place, &key) { Attempt::Taken } else { Attempt::Free };
     }
-    tables.follow(place, &key, parsed, Direction::Original);
+    if !tables.follow(place, &key, parsed, Direction::Original) {
+        return Attempt::Free;
+    }
     if matches!(parsed.fragment, Fragment::First) {
         fragment::remember(tables, parsed, &key, Direction::Original);
     }

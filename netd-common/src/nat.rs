@@ -6,6 +6,7 @@ mod publication;
 
 pub(crate) use follow::{enter, live};
 pub use follow::{follow, forget, is_alive, is_dead};
+use publication::followed;
 pub use publication::publication;
 
 use crate::abi::{
@@ -36,7 +37,7 @@ pub fn inbound<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) 
     if !parsed.has_ports() {
         return None;
     }
-    if let Some(published) = publication(tables, &parsed.to(), parsed.protocol) {
+    if let Some(published) = followed(tables, &parsed.to(), parsed.protocol) {
         orders.published = *published;
         if let Some(ruling) = publish::inbound(tables, parsed, orders) {
             return Some(ruling);
@@ -53,8 +54,10 @@ fn returning<T: Tables>(tables: &mut T, parsed: &Parsed, orders: &mut Orders) ->
         return None;
     }
     orders.key = masqueraded_flow(parsed.from(), parsed.to(), parsed.protocol);
-    let place = live(tables, &orders.key)?;
-    tables.follow(place, &orders.key, parsed, Direction::Reply);
+    let place = tables.find(&orders.key)?;
+    if !tables.follow(place, &orders.key, parsed, Direction::Reply) {
+        return None;
+    }
     Some(deliver(tables, place, parsed, Direction::Reply, orders))
 }
 
@@ -165,10 +168,12 @@ fn answer<T: Tables>(tables: &mut T, parsed: &Parsed, translation: &mut Translat
         return false;
     }
     let key = published_flow(parsed.to(), parsed.from(), parsed.protocol);
-    let Some(place) = live(tables, &key) else {
+    let Some(place) = tables.find(&key) else {
         return false;
     };
-    tables.follow(place, &key, parsed, Direction::Reply);
+    if !tables.follow(place, &key, parsed, Direction::Reply) {
+        return false;
+    }
     if matches!(parsed.fragment, Fragment::First) {
         fragment::remember(tables, parsed, &key, Direction::Reply);
     }

@@ -6,7 +6,7 @@ use crate::address::Address;
 use crate::conntrack::{Direction, SCTP_INIT, begin};
 use crate::flow::{End, masqueraded_flow, moved, published_flow};
 use crate::masquerade::candidate;
-use crate::nat::{deliver, enter, live};
+use crate::nat::{deliver, enter, live, publication};
 use crate::parse::{Parsed, SCTP, TCP, TCP_ACK, TCP_RST, TCP_SYN, UDP};
 use crate::tables::{Opened, Tables};
 use crate::verdict::{DropReason, Orders, Ruling};
@@ -94,15 +94,25 @@ pub(crate) fn reach<T: Tables>(
     orders: &mut Orders,
     outside: bool,
 ) -> Option<Ruling> {
+    // Nearly every packet.
+    if let Some(place) = tables.find(&orders.key)
+        && holder(tables.flow(place), parsed, &orders.key) == Holder::Own
+        && tables.follow(place, &orders.key, parsed, Direction::Original)
+    {
+        return Some(deliver(tables, place, parsed, Direction::Original, orders));
+    }
     let opening = match live(tables, &orders.key) {
         Some(place) => match holder(tables.flow(place), parsed, &orders.key) {
-            // Nearly every packet.
+            // Opened in this instant by another processor.
             Holder::Own => return Some(go_on(tables, place, parsed, orders)),
+            _ if outside && !is_hosts(tables, parsed) => Opening::NotOurs,
             Holder::Inside if outside => Opening::Refused(DropReason::SpoofedAddress),
             Holder::Inside => return Some(go_on(tables, place, parsed, orders)),
             _ => tables.displace(parsed, &orders.published, &mut orders.key, outside),
         },
-        None if outside && is_anothers(tables, parsed) => Opening::NotOurs,
+        None if outside && (!is_hosts(tables, parsed) || is_anothers(tables, parsed)) => {
+            Opening::NotOurs
+        }
         None => tables.open_inwards(parsed, &orders.published, &orders.key, outside),
     };
     match opening {
@@ -114,6 +124,12 @@ pub(crate) fn reach<T: Tables>(
         Opening::NotOurs => None,
         Opening::Refused(reason) => Some(Ruling::Drop(reason)),
     }
+}
+
+/// The packet is to an address where the publication is in force.
+#[inline(always)]
+fn is_hosts<T: Tables>(tables: &T, parsed: &Parsed) -> bool {
+    publication(tables, &parsed.to(), parsed.protocol).is_some()
 }
 
 /// A packet of an open flow, the orders' key's, towards the container.

@@ -1,8 +1,10 @@
 //! Where a translation touches a packet, and the plain-arithmetic way to do it: for packets whose
 //! checksums are complete (XDP, tests). TC does the same edits through the kernel's helpers.
 
+mod plain;
 mod quoted;
 
+pub use plain::one_hop_less;
 pub use quoted::translate as translate_error;
 
 use crate::address::Address;
@@ -142,9 +144,7 @@ pub fn hop<P: PacketMut + ?Sized>(packet: &mut P, parsed: &Parsed) -> Option<()>
         return packet.set_header(parsed.l3.into(), ip);
     }
     let mut ip = packet.header::<Ipv4Hdr>(parsed.l3.into())?;
-    let old = [ip.ttl, ip.proto];
-    ip.ttl = ip.ttl.wrapping_sub(1);
-    ip.check = checksum::replace_u16(ip.check, old, [ip.ttl, ip.proto]);
+    one_hop_less(&mut ip);
     packet.set_header(parsed.l3.into(), ip)
 }
 

@@ -95,11 +95,17 @@ pub trait Tables {
         nat::is_alive(self, place, key)
     }
     /// [`nat::follow`], likewise.
-    fn follow(&mut self, place: Self::Place, key: &FlowKey, parsed: &Parsed, direction: Direction)
+    fn follow(
+        &mut self,
+        place: Self::Place,
+        key: &FlowKey,
+        parsed: &Parsed,
+        direction: Direction,
+    ) -> bool
     where
         Self: Sized,
     {
-        nat::follow(self, place, key, parsed, direction);
+        nat::follow(self, place, key, parsed, direction)
     }
     /// [`masquerade::open`], likewise.
     fn open_outwards(&mut self, parsed: &Parsed, network: u32, host: &mut End) -> Option<DropReason>

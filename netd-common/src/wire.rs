@@ -128,6 +128,28 @@ pub struct FragmentHdr {
     pub id: [u8; 4],
 }
 
+/// An IPv4 header without options, and the ports of TCP or UDP behind it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Ipv4Ends {
+    /// The IP header.
+    pub ip: Ipv4Hdr,
+    /// Source port.
+    pub source: [u8; 2],
+    /// Destination port.
+    pub dest: [u8; 2],
+}
+
+/// The same with the Ethernet header before it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct EthIpv4Ends {
+    /// The Ethernet header.
+    pub eth: EthHdr,
+    /// What follows.
+    pub ends: Ipv4Ends,
+}
+
 /// A field on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -158,6 +180,8 @@ headers!(
     LinkLayerOption: 8,
     ExtensionHdr: 2,
     FragmentHdr: 8,
+    Ipv4Ends: 24,
+    EthIpv4Ends: 38,
     Bytes<1>: 1,
     Bytes<2>: 2,
     Bytes<4>: 4,

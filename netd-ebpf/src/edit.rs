@@ -14,12 +14,12 @@ use netd_common::{
     answer::PacketLength,
     crc,
     flow::End,
-    packet::PacketMut,
+    packet::{Packet as _, PacketMut},
     parse::{Headers, Parsed, SCTP, UDP},
     resolver::Swap,
     rewrite::{self, Edit, Side},
-    verdict::Translation,
-    wire::{Header, Ipv4Hdr, Ipv6Hdr, TcpHdr},
+    verdict::{Delivery, Routed, Translation},
+    wire::{EthHdr, EthIpv4Ends, Header, Ipv4Ends, Ipv4Hdr, Ipv6Hdr, TcpHdr, UdpHdr},
 };
 
 impl Skb<'_> {
@@ -163,21 +163,78 @@ impl Skb<'_> {
     /// One hop less.
     #[inline(always)]
     pub(crate) fn hop(&mut self, parsed: &Parsed) -> Option<()> {
-        let hops = parsed.hops.wrapping_sub(1);
         let l3 = usize::from(parsed.l3);
         if !parsed.is_v4() {
+            let hops = parsed.hops.wrapping_sub(1);
             let at = l3 + offset_of!(Ipv6Hdr, hop_limit);
             return self.store(at, &hops, BPF_F_RECOMPUTE_CSUM.into());
         }
-        // TTL and protocol share a 16-bit word of the header checksum.
-        let old = port([parsed.hops, parsed.ip_protocol]);
-        let new = port([hops, parsed.ip_protocol]);
-        let check = (l3 + offset_of!(Ipv4Hdr, check)) as u32;
-        // SAFETY: the helper checks the offset.
-        if unsafe { bpf_l3_csum_replace(self.raw(), check, old, new, 2) } != 0 {
-            return None;
+        let mut ip = self.ipv4(parsed)?;
+        rewrite::one_hop_less(&mut ip);
+        let [high, low] = ip.check;
+        self.store(l3 + offset_of!(Ipv4Hdr, ttl), &[ip.ttl, ip.proto, high, low], 0)
+    }
+
+    /// The IPv4 header, at one of the two places where it is.
+    #[inline(always)]
+    fn ipv4(&self, parsed: &Parsed) -> Option<Ipv4Hdr> {
+        if parsed.l3 == 0 { self.header(0) } else { self.header(EthHdr::LEN) }
+    }
+
+    /// As [`Skb::translate`], for a packet whose ends are in one piece; with a delivery all the way to the
+    /// container's link. One write takes less than a fifth of the calls that others take one by one.
+    #[inline(always)]
+    pub(crate) fn translate_plain(
+        &mut self,
+        parsed: &Parsed,
+        to: &Translation,
+        delivery: Option<(&Delivery, &Routed)>,
+    ) -> Option<()> {
+        let mut ends = Ipv4Ends::new(self.ipv4(parsed)?, parsed);
+        if let Some(end) = &to.source {
+            self.recheck(parsed, &parsed.from(), end)?;
         }
-        self.store(l3 + offset_of!(Ipv4Hdr, ttl), &hops, 0)
+        if let Some(end) = &to.destination {
+            self.recheck(parsed, &parsed.to(), end)?;
+        }
+        ends.translate(to);
+        match delivery {
+            Some((delivery, routed)) => {
+                self.store(0, &EthIpv4Ends::routed(ends, delivery, routed), 0)?;
+            }
+            None => self.store(parsed.l3.into(), &ends, 0)?,
+        }
+        if to.mss != 0 && parsed.mss_at != 0 {
+            self.limit_segments(parsed, to.mss)?;
+        }
+        Some(())
+    }
+
+    /// Brings the checksum of TCP or UDP over IPv4 up to date with a new end.
+    #[inline(always)]
+    fn recheck(&mut self, parsed: &Parsed, old: &End, new: &End) -> Option<()> {
+        let (udp, check) = match parsed.protocol {
+            UDP => (u64::from(BPF_F_MARK_MANGLED_0), offset_of!(UdpHdr, check)),
+            _ => (0, offset_of!(TcpHdr, check)),
+        };
+        let at = u32::from(parsed.l4) + check as u32;
+        if old.address != new.address {
+            let word = |end: &End| u64::from(u32::from_ne_bytes(end.address.v4_bytes()));
+            let flags = udp | u64::from(BPF_F_PSEUDO_HDR) | 4;
+            // SAFETY: the helper checks the offset.
+            let rc = unsafe { bpf_l4_csum_replace(self.raw(), at, word(old), word(new), flags) };
+            if rc != 0 {
+                return None;
+            }
+        }
+        if old.port != new.port {
+            let (from, to) = (port(old.port), port(new.port));
+            // SAFETY: as above.
+            if unsafe { bpf_l4_csum_replace(self.raw(), at, from, to, udp | 2) } != 0 {
+                return None;
+            }
+        }
+        Some(())
     }
 }
 

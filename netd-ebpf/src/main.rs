@@ -27,6 +27,7 @@ use netd_common::{
     parse::{Headers, Parsed},
     pipeline,
     verdict::{Answer, Back, Delivery, DropReason, Path, Ruling},
+    wire::Ipv4Ends,
 };
 
 /// TC ingress of every host-side veth: all that a container sends.
@@ -136,28 +137,40 @@ fn deliver(skb: &mut Skb, headers: &Headers, delivery: &Delivery, path: Path) ->
         return skb.deliver(delivery);
     };
     count_translated(headers, path);
-    edited(translate(skb.raw(), 1))?;
-    skb.hop(&headers.parsed)?;
-    skb.set_link(&headers.parsed, &routed.mac)?;
+    match translate(skb.raw(), 1) {
+        0 => {}
+        NOT_ROUTED => {
+            skb.hop(&headers.parsed)?;
+            skb.set_link(&headers.parsed, &routed.mac)?;
+        }
+        _ => return None,
+    }
     skb.deliver(delivery)
 }
 
+/// What [`translate`] says where the packet has its ends, but is not on the container's link yet.
+const NOT_ROUTED: u32 = 2;
+
 /// Gives the packet the ends of the orders' delivery, or of their translation: 1 or 0. Says 0 where
-/// it was done.
+/// it was done, [`NOT_ROUTED`] where half of it was.
 // SAFETY: no other symbol of the object has the name.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn translate(ctx: *mut __sk_buff, delivery: u32) -> u32 {
     let ctx = TcContext::new(ctx);
     let Some(Scratch { headers, orders, .. }) = maps::scratch() else { return 1 };
-    let translation = match (&orders.delivery.routed, delivery) {
-        (Some(routed), 1) => &routed.translation,
-        _ => &orders.translation,
+    let (parsed, mut skb) = (&headers.parsed, Skb::judged(&ctx));
+    let plain = Ipv4Ends::are_of(parsed);
+    let (done, then) = match (&orders.delivery.routed, delivery) {
+        (Some(routed), 1) if plain && parsed.l3 != 0 => {
+            let delivery = Some((&orders.delivery, routed));
+            (skb.translate_plain(parsed, &routed.translation, delivery), 0)
+        }
+        (Some(routed), 1) => (skb.translate(headers, &routed.translation), NOT_ROUTED),
+        _ if plain => (skb.translate_plain(parsed, &orders.translation, None), 0),
+        _ => (skb.translate(headers, &orders.translation), 0),
     };
-    match Skb::judged(&ctx).translate(headers, translation) {
-        Some(()) => 0,
-        None => 1,
-    }
+    if done.is_some() { then } else { 1 }
 }
 
 /// Makes the packet the ICMP error of the orders' answer. Says 0 where it was done.

@@ -29,7 +29,12 @@ pub fn is_alive<T: Tables>(tables: &mut T, place: T::Place, key: &FlowKey) -> bo
 /// A flow has expired, or what it belongs to is gone.
 #[inline(always)]
 pub fn is_dead<T: Tables>(tables: &T, flow: &Flow, key: &FlowKey) -> bool {
-    let age = tables.now().saturating_sub(flow.last_seen);
+    has_ended(tables, flow, key, tables.now())
+}
+
+#[inline(always)]
+fn has_ended<T: Tables>(tables: &T, flow: &Flow, key: &FlowKey, now: u64) -> bool {
+    let age = now.saturating_sub(flow.last_seen);
     let times = match tables.config() {
         Some(config) => &config.timeouts,
         None => &Timeouts::DEFAULT,
@@ -71,8 +76,9 @@ pub(crate) fn enter<T: Tables>(tables: &mut T, key: &FlowKey, flow: &Flow) -> Op
     tables.open(key, flow, crowded)
 }
 
-/// Brings a flow's record up to date with a packet of it. Two processors may do so at once: the
-/// worst case is a state or time that lags by one packet.
+/// Brings a flow's record up to date with a packet of it; false where it has expired or lost its owner,
+/// and is gone now. Two processors may do so at once: the worst case is a state or time that lags by
+/// one packet.
 #[inline(always)]
 pub fn follow<T: Tables>(
     tables: &mut T,
@@ -80,9 +86,14 @@ pub fn follow<T: Tables>(
     key: &FlowKey,
     parsed: &Parsed,
     direction: Direction,
-) {
+) -> bool {
     let now = tables.now();
     let flow = tables.flow(place);
+    if has_ended(tables, flow, key, now) {
+        let network = flow.network;
+        forget(tables, key, network);
+        return false;
+    }
     let before = State::from_number(flow.state);
     let done = step(flow, parsed, direction, now.saturating_sub(flow.last_seen));
     if let Some(window) = done.sender {
@@ -92,7 +103,7 @@ pub fn follow<T: Tables>(
         tables.advance(place, direction.back(), window, None);
     }
     if !done.touch {
-        return;
+        return true;
     }
     tables.refresh(place, now, done.state);
     keep_name(tables, place, key, now);
@@ -102,6 +113,7 @@ pub fn follow<T: Tables>(
         let edge = matches!(before, State::Unreplied | State::Answered);
         establish(tables, place, key, edge);
     }
+    true
 }
 
 /// Moves a flow among those that are never pushed out, as long as its network has not more than its

@@ -12,6 +12,27 @@ pub fn publication<'a, T: Tables>(
     host: &End,
     protocol: u8,
 ) -> Option<&'a Published> {
+    look_up(tables, host, protocol, false)
+}
+
+/// As [`publication`] for what comes in by a wire, of which most belongs to a flow that knows the
+/// host's address: whoever finds none asks whether it is the host's at all.
+#[inline(never)]
+pub(crate) fn followed<'a, T: Tables>(
+    tables: &'a T,
+    host: &End,
+    protocol: u8,
+) -> Option<&'a Published> {
+    look_up(tables, host, protocol, true)
+}
+
+#[inline(always)]
+fn look_up<'a, T: Tables>(
+    tables: &'a T,
+    host: &End,
+    protocol: u8,
+    anywhere: bool,
+) -> Option<&'a Published> {
     let kinds = tables.port_kinds(host.address.is_v4(), protocol, host.port);
     if kinds & (PORT_ANY | PORT_ADDRESS | PORT_RANGE_ANY | PORT_RANGE_ADDRESS) == 0 {
         return None;
@@ -27,7 +48,7 @@ pub fn publication<'a, T: Tables>(
         return Some(exact);
     }
     if kinds & (PORT_ANY | PORT_RANGE_ANY) == 0
-        || !(tables.is_local(&host.address) || host.address.is_loopback())
+        || !(anywhere || tables.is_local(&host.address) || host.address.is_loopback())
     {
         return None;
     }

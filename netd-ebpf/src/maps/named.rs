@@ -26,7 +26,7 @@ pub extern "C" fn is_alive(flow: *mut Flow, key: *const FlowKey) -> u32 {
     nat::is_alive(&mut Maps::new(), Place(flow), key).into()
 }
 
-/// See [`open_outwards`].
+/// See [`nat::follow`].
 // SAFETY: no other symbol of the object has the name.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -44,8 +44,7 @@ pub extern "C" fn follow(
         return 0;
     }
     let direction = if back == 0 { Direction::Original } else { Direction::Reply };
-    nat::follow(&mut Maps::new(), Place(flow), key, parsed, direction);
-    0
+    nat::follow(&mut Maps::new(), Place(flow), key, parsed, direction).into()
 }
 
 /// Functions with names of their own: verified once, and not again for each way that leads to them.

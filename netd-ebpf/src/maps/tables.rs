@@ -32,9 +32,15 @@ impl Tables for Maps<'_> {
     }
 
     #[inline(always)]
-    fn follow(&mut self, place: Place, key: &FlowKey, parsed: &Parsed, direction: Direction) {
+    fn follow(
+        &mut self,
+        place: Place,
+        key: &FlowKey,
+        parsed: &Parsed,
+        direction: Direction,
+    ) -> bool {
         let back = matches!(direction, Direction::Reply);
-        named::follow(place.0, key, parsed, back.into());
+        named::follow(place.0, key, parsed, back.into()) != 0
     }
 
     #[inline(always)]
