@@ -115,8 +115,9 @@ fn is_only(host: &TestHost, version: u32) -> Result<()> {
         names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
     };
     let wanted = format!("v{version}");
-    ensure!(wait(SOON, || only() == [wanted.as_str()]), "not {wanted} alone: {:?}", only());
-    ensure!(!host.bpf().join(&wanted).join("crossing").exists(), "the change goes on");
+    let crossing = host.bpf().join(&wanted).join("crossing");
+    let over = wait(SOON, || only() == [wanted.as_str()] && !crossing.exists());
+    ensure!(over, "not {wanted} alone: {:?}; the change goes on: {}", only(), crossing.exists());
     for side in [TcAttachType::Ingress, TcAttachType::Egress] {
         let there = host.host.namespace().run(|| SchedClassifier::query_tcx("eth0", side))??.1;
         let names: Vec<_> = there.iter().filter_map(|p| p.name_as_str()).collect();
