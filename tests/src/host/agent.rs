@@ -2,6 +2,10 @@
 
 use super::{TestHost, binary, wait};
 use anyhow::{Context, Result, ensure};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use std::{
     ffi::OsStr,
     fs,
@@ -73,11 +77,27 @@ impl TestHost {
     ///
     /// # Errors
     /// Where none runs.
-    pub fn end_agent(&self, signal: nix::sys::signal::Signal) -> Result<()> {
+    pub fn end_agent(&self, signal: Signal) -> Result<()> {
         let mut agent = self.agent.lock().unwrap().take().context("no agent runs")?;
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(agent.id())?);
-        nix::sys::signal::kill(pid, signal)?;
+        kill(Pid::from_raw(i32::try_from(agent.id())?), signal)?;
         agent.wait()?;
         Ok(())
+    }
+
+    /// Tells the agent to read its files again, by a SIGHUP.
+    ///
+    /// # Errors
+    /// Where none runs.
+    pub fn reload(&self) -> Result<()> {
+        let pid = self.agent_pid().context("no agent runs")?;
+        Ok(kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGHUP)?)
+    }
+
+    /// What is amiss, as the agent tells it: one sentence each.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub fn problems(&self) -> Result<Vec<String>> {
+        Ok(serde_json::from_str(&self.ok(&["status", "--format", "{{json .Problems}}"])?)?)
     }
 }

@@ -195,13 +195,6 @@ fn the_export_is_a_file_that_changes_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Sends the agent a SIGHUP.
-fn reload(host: &TestHost) -> Result<()> {
-    let pid = host.ok(&["status", "--format", "{{.Pid}}"])?;
-    let pid = nix::unistd::Pid::from_raw(pid.parse()?);
-    Ok(nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP)?)
-}
-
 #[test]
 fn the_agents_own_files_are_there_at_the_start_and_followed() -> Result<()> {
     if !is_root() {
@@ -216,13 +209,13 @@ fn the_agents_own_files_are_there_at_the_start_and_followed() -> Result<()> {
     host.start_agent()?;
     let networks = || host.ok(&["network", "ls", "--format", "{{.Name}}"]);
     assert!(networks()?.contains("first"));
-    let status = host.ok(&["status", "--format", "{{.Problems}}"])?;
-    assert!(status.contains("spec/b.yaml:1:"), "{status}");
+    let problems = host.problems()?;
+    assert!(problems.iter().any(|problem| problem.contains("spec/b.yaml:1:")), "{problems:?}");
     // A file is put right, and what it says is taken away again.
     file(&host, "spec/b.yaml", &network("second"))?;
-    reload(&host)?;
+    host.reload()?;
     assert!(wait(SOON, || networks().is_ok_and(|all| all.contains("second"))));
-    assert_eq!(host.ok(&["status", "--format", "{{len .Problems}}"])?, "0");
+    assert_eq!(host.problems()?, [""; 0]);
     let declared = with(
         &host,
         &["apply"],
@@ -232,7 +225,7 @@ fn the_agents_own_files_are_there_at_the_start_and_followed() -> Result<()> {
     host.run("in-first", &[], &["sleep", "infinity"])?;
     fs::rename(host.path("spec/a.yaml"), host.path("spec/c.yaml"))?;
     fs::remove_file(host.path("spec/b.yaml"))?;
-    reload(&host)?;
+    host.reload()?;
     assert!(wait(SOON, || networks().is_ok_and(|all| !all.contains("second"))));
     // What only moved to another file was not touched.
     assert!(text(&host.exec("in-first", &["ip", "-br", "addr"])?.stdout).contains("eth0"));

@@ -159,7 +159,7 @@ fn an_uplink_that_is_deleted_and_made_anew_works_again() {
     serving(&host);
     host.host.run("ip link del eth0").unwrap();
     leaves(&host, "eth0");
-    assert_eq!(host.ok(&["status", "--format", "{{.Problems}}"]).unwrap(), "[]");
+    assert_eq!(host.problems().unwrap(), [""; 0]);
     assert!(!pings(&host, "client", NEIGHBOUR.0));
     host.plug_in("").unwrap();
     follows(&host, "eth0", &[HOST.0, HOST.1]);

@@ -205,8 +205,8 @@ fn forbidden(host: &TestHost) -> Result<Probe> {
 }
 
 fn is_well(host: &TestHost) -> Result<()> {
-    let problems = host.ok(&["status", "--format", "{{json .Problems}}"])?;
-    ensure!(problems == "[]", "{problems}");
+    let problems = host.problems()?;
+    ensure!(problems.is_empty(), "{problems:?}");
     Ok(())
 }
 
