@@ -1,36 +1,16 @@
 //! Answers while the agent or netd-dns dies, and after.
 
-use super::{another_netd_dns, dig, host_with_resolver, lines, load::Load, netd_dns};
-use netd_tests::{
-    host::{TestHost, wait},
-    ns::is_root,
-};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use super::{another_netd_dns, dig, kill_netd_dns, lines, load::Load, netd_dns, shop_and_client};
+use netd_tests::{host::wait, ns::is_root};
+use nix::sys::signal::Signal;
 use std::{fs, time::Duration};
-
-fn site() -> TestHost {
-    let host = host_with_resolver(None);
-    host.ok(&["network", "create", "web"]).unwrap();
-    host.idle("shop", "web").unwrap();
-    host.idle("client", "web").unwrap();
-    host
-}
-
-fn kill_netd_dns(host: &TestHost) -> i32 {
-    let pid = netd_dns(host).unwrap();
-    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
-    pid
-}
 
 #[test]
 fn no_question_fails_while_the_agent_is_killed_and_started_again() {
     if !is_root() {
         return;
     }
-    let host = site();
+    let host = shop_and_client();
     let before = netd_dns(&host).unwrap();
     let mut load = Load::start(&host, "client", "shop");
     host.end_agent(Signal::SIGKILL).unwrap();
@@ -38,7 +18,6 @@ fn no_question_fails_while_the_agent_is_killed_and_started_again() {
     host.start_agent().unwrap();
     load.more(300);
     let outcome = load.finish();
-    assert!(outcome.asked > 600, "{outcome:?}");
     assert_eq!(outcome.lost, 0, "{outcome:?}");
     assert_eq!(netd_dns(&host), Some(before), "the next agent has found it again");
     host.ok(&["rm", "-f", "shop"]).unwrap();
@@ -54,7 +33,7 @@ fn netd_dns_is_started_again_within_a_fifth_of_a_second() {
     if !is_root() {
         return;
     }
-    let host = site();
+    let host = shop_and_client();
     let mut load = Load::start(&host, "client", "shop");
     // It has lived for a while, as one that dies does.
     load.more(1_000);
@@ -73,7 +52,7 @@ fn netd_dns_that_died_with_the_agent_is_replaced_by_the_next_one() {
     if !is_root() {
         return;
     }
-    let host = site();
+    let host = shop_and_client();
     host.end_agent(Signal::SIGKILL).unwrap();
     let before = kill_netd_dns(&host);
     host.start_agent().unwrap();
@@ -91,7 +70,7 @@ fn a_missing_netd_dns_fails_no_request_and_is_named() {
     if !is_root() {
         return;
     }
-    let host = site();
+    let host = shop_and_client();
     let socket = host.path("netd.dns.sock");
     host.end_agent(Signal::SIGTERM).unwrap();
     kill_netd_dns(&host);
@@ -115,7 +94,7 @@ fn the_way_to_the_resolver_is_put_back() {
     if !is_root() {
         return;
     }
-    let host = site();
+    let host = shop_and_client();
     host.end_agent(Signal::SIGKILL).unwrap();
     host.start_agent().unwrap();
     let pid = host.ok(&["inspect", "client", "--format", "{{.State.Pid}}"]).unwrap();

@@ -18,6 +18,10 @@ use netd_tests::{
     host::{TestHost, wait},
     ns::TestNs,
 };
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -37,6 +41,15 @@ fn host_with_resolver(address: Option<&str>) -> TestHost {
     let setting = format!("resolv-conf = '{}'\n", conf.display());
     fs::write(host.path("netd.toml"), setting).unwrap();
     host.start_agent().unwrap();
+    host
+}
+
+/// A host without a resolver, and on its network `web` two containers: `shop` and `client`.
+fn shop_and_client() -> TestHost {
+    let host = host_with_resolver(None);
+    host.ok(&["network", "create", "web"]).unwrap();
+    host.idle("shop", "web").unwrap();
+    host.idle("client", "web").unwrap();
     host
 }
 
@@ -85,10 +98,17 @@ fn netd_dns(host: &TestHost) -> Option<i32> {
     })
 }
 
+/// Kills netd-dns; gives the process that it was.
+fn kill_netd_dns(host: &TestHost) -> i32 {
+    let pid = netd_dns(host).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    pid
+}
+
 /// Waits until netd-dns runs as another process than `before`.
 fn another_netd_dns(host: &TestHost, before: i32) -> bool {
     wait(LONG, || netd_dns(host).is_some_and(|pid| pid != before))
 }
 
 const DIG: &[&str] = &["dig", "@127.0.0.11", "+tries=1", "+time=3"];
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(20);

@@ -1,6 +1,6 @@
 //! A netd-dns that gets nowhere: by its own end, or for want of descriptors.
 
-use super::{dig, host_with_resolver, netd_dns};
+use super::{LONG, dig, kill_netd_dns, netd_dns, shop_and_client};
 use netd_tests::{
     host::{TestHost, binary, wait},
     ns::is_root,
@@ -11,16 +11,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
-
-fn site() -> TestHost {
-    let host = host_with_resolver(None);
-    host.ok(&["network", "create", "web"]).unwrap();
-    host.idle("shop", "web").unwrap();
-    host.idle("client", "web").unwrap();
-    host
-}
 
 /// An agent of its own directory, whose netd-dns notes each start in `starts` and ends at once, as
 /// long as there is no file `well`.
@@ -55,11 +46,10 @@ fn a_netd_dns_that_ends_at_once_is_started_again_less_and_less_often() {
     if !is_root() {
         return;
     }
-    let host = site();
+    let host = shop_and_client();
     let netd = build_that_fails(&host);
     host.end_agent(Signal::SIGKILL).unwrap();
-    let before = netd_dns(&host).unwrap();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(before), Signal::SIGKILL).unwrap();
+    kill_netd_dns(&host);
     host.start_agent_as(&[], &netd).unwrap();
     let file = host.path("starts");
     let a_second = || {
@@ -103,7 +93,7 @@ fn a_netd_dns_that_may_open_nothing_more_takes_no_socket_for_anothers_and_is_ask
     if !is_root() {
         return;
     }
-    let host = site();
+    let host = shop_and_client();
     let pid = netd_dns(&host).unwrap();
     let open = |fd: &u32| Path::new(&format!("/proc/{pid}/fd/{fd}")).symlink_metadata().is_ok();
     let free = (0..).find(|fd| !open(fd)).unwrap();
@@ -123,5 +113,3 @@ fn a_netd_dns_that_may_open_nothing_more_takes_no_socket_for_anothers_and_is_ask
     assert!(wait(LONG, || !status().contains("netd-dns")), "{}", status());
     assert_eq!(netd_dns(&host), Some(pid), "for want of descriptors nobody ends");
 }
-
-const LONG: Duration = Duration::from_secs(20);
