@@ -9,7 +9,7 @@ use nix::{
 use std::{
     ffi::OsStr,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -53,6 +53,20 @@ impl TestHost {
         }
         ensure!(answers && ended.is_none(), "netd does not come up ({ended:?}): {log}");
         Ok(())
+    }
+
+    /// A new directory of this host's for another build of the agent: where its netd goes, and
+    /// where that looks for its netd-dns.
+    ///
+    /// # Errors
+    /// Where there is one of that name.
+    pub fn room_for_build(&self, name: &str) -> Result<(PathBuf, PathBuf)> {
+        let directory = self.path(name);
+        fs::create_dir(&directory)?;
+        let place = |name| -> Result<PathBuf> {
+            Ok(directory.join(binary(name)?.file_name().context("no name")?))
+        };
+        Ok((place("netd")?, place("netd-dns")?))
     }
 
     /// The agent's process; none where none was started, or its end was waited for.

@@ -16,10 +16,8 @@ use std::{
 /// An agent of its own directory, whose netd-dns notes each start in `starts` and ends at once, as
 /// long as there is no file `well`.
 fn build_that_fails(host: &TestHost) -> PathBuf {
-    let (netd, directory) = (binary("netd").unwrap(), host.path("build"));
-    fs::create_dir(&directory).unwrap();
-    let name = netd.file_name().unwrap().to_str().unwrap();
-    let own = directory.join(name);
+    let netd = binary("netd").unwrap();
+    let (own, dns) = host.room_for_build("build").unwrap();
     if fs::hard_link(&netd, &own).is_err() {
         fs::copy(&netd, &own).unwrap();
     }
@@ -29,7 +27,6 @@ fn build_that_fails(host: &TestHost) -> PathBuf {
         host.path("well").display(),
         binary("netd-dns").unwrap().display()
     );
-    let dns = directory.join(format!("{name}-dns"));
     fs::write(&dns, script).unwrap();
     fs::set_permissions(&dns, fs::Permissions::from_mode(0o755)).unwrap();
     own

@@ -2,14 +2,19 @@
 //! delivered.
 
 use super::{at, flows, forbid, host, setting};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use netd_tests::{
     host::{TestHost, binary},
     ns::is_root,
     probe::Flows,
 };
 use nix::sys::signal::Signal;
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
+};
 
 #[test]
 fn agents_come_and_go_and_no_packet_notices() -> Result<()> {
@@ -72,14 +77,10 @@ fn other_build(host: &TestHost) -> Result<PathBuf> {
         .collect();
     let [start] = starts[..] else { anyhow::bail!("{} objects in {own:?}", starts.len()) };
     bytes[start + ELF_PADDING] = 1;
-    let directory = host.path("other");
-    fs::create_dir(&directory)?;
-    let name = own.file_name().context("no name")?;
-    let other = directory.join(name);
+    let (other, dns) = host.room_for_build("other")?;
     fs::write(&other, bytes)?;
     fs::set_permissions(&other, fs::Permissions::from_mode(0o755))?;
-    let dns = format!("{}-dns", name.to_string_lossy());
-    std::os::unix::fs::symlink(own.with_file_name(&dns), directory.join(dns))?;
+    symlink(binary("netd-dns")?, dns)?;
     Ok(other)
 }
 

@@ -21,6 +21,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    os::unix::fs::symlink,
     path::PathBuf,
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
@@ -192,21 +193,14 @@ fn call(from: &Namespace, to: SocketAddr, stop: &AtomicBool) -> Result<usize> {
 
 /// The agent of the next layout, under a name by which it finds its netd-dns.
 fn next_build(host: &TestHost) -> Result<PathBuf> {
-    let own = binary("netd")?;
-    let next = binary("netd-next").context(
+    let build = binary("netd-next").context(
         "build it: cargo build --package netd-tests --features next-layout --bin tested-netd-next \
          (cargo xtask test does)",
     )?;
-    let directory = host.path("next");
-    fs::create_dir(&directory)?;
-    let link = |from: PathBuf, name: &str| {
-        std::os::unix::fs::symlink(from, directory.join(name))?;
-        Ok::<_, std::io::Error>(directory.join(name))
-    };
-    let dns = "tested-netd-dns";
-    link(own.with_file_name(dns), dns)?;
-    fs::copy(next, directory.join("tested-netd"))?;
-    Ok(directory.join("tested-netd"))
+    let (next, dns) = host.room_for_build("next")?;
+    symlink(binary("netd-dns")?, dns)?;
+    fs::copy(build, &next)?;
+    Ok(next)
 }
 
 /// Less than a second, after which TCP sends a SYN once more: none may be lost.
