@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         ["bench", "ports", options @ ..] => bench::ports::run(options),
         ["bench", "dns", options @ ..] => bench::dns::run(options),
         ["bench", "attach", options @ ..] => bench::attach::run(options),
-        ["sweep", options @ ..] => sweep::run(options),
+        ["sweep", filter @ ..] => sweep::run(filter),
         ["fuzz", "packets", options @ ..] => fuzz::packets(options),
         ["fuzz", "dns", options @ ..] => fuzz::dns(options),
         ["help" | "--help" | "-h"] => {
@@ -105,5 +105,6 @@ usage: cargo xtask VERB
                  random packets on random tables: the packet logic in memory against the loaded
                  programs; a difference is kept in tests/corpus/packets and replayed by every test
   sweep [FILTER] kills the agent, and refuses it, at every system call of its start and of every
-                 kind of change; takes hours
+                 kind of change; takes hours; FILTER is part of a name of the tests that do it, such as
+                 crash or killed
 ";
