@@ -10,10 +10,10 @@ pub struct Options {
     /// How long, at most.
     #[arg(long)]
     seconds: Option<u64>,
-    /// How many rounds, at most (5,000,000 where neither is given).
+    /// How many packets or messages, at most (5,000,000 where neither is given).
     #[arg(long)]
     count: Option<u64>,
-    /// Gives the same rounds again.
+    /// Gives the same packets or messages again.
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -30,7 +30,7 @@ impl Options {
         }
     }
 
-    /// How many rounds, at most.
+    /// How many packets or messages, at most.
     #[must_use]
     pub fn count(&self) -> u64 {
         match (self.count, self.seconds) {
