@@ -11,6 +11,7 @@ use crate::spec::{
     container::{Container, Mode, Source, Status},
     name::Id,
 };
+use crate::state::Netns;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -146,11 +147,7 @@ impl Agent {
 impl Inner {
     /// Lets go of namespaces that no running container has.
     pub(super) fn release(&mut self) {
-        let wanted = self.spec.containers.values().filter_map(|c| match c.status {
-            Status::Running { netns, .. } => Some(crate::state::Netns(netns)),
-            Status::Created | Status::Exited { .. } => None,
-        });
-        let wanted = wanted.collect();
+        let wanted = self.spec.containers.values().filter_map(runs_in).collect();
         self.live.keep(&wanted);
         self.problems.closed.retain(|id, _| wanted.contains(id));
     }
@@ -166,7 +163,15 @@ pub(super) fn ended(spec: &mut Spec, id: &Id, code: i32) -> Result<()> {
 }
 
 pub(super) fn is_running(container: &Container) -> bool {
-    matches!(container.status, Status::Running { .. })
+    runs_in(container).is_some()
+}
+
+/// The namespace that a container runs in, which may be the host's; none where it does not run.
+pub(super) fn runs_in(container: &Container) -> Option<Netns> {
+    match container.status {
+        Status::Running { netns, .. } => Some(Netns(netns)),
+        Status::Created | Status::Exited { .. } => None,
+    }
 }
 
 /// The first process of one of netd's own containers; none where it does not run any more.

@@ -4,7 +4,7 @@
 use super::{
     Agent, Inner,
     background::{GLANCE, UNSEEN, apart, interval},
-    lifecycle::{ended as note_end, is_running},
+    lifecycle::{ended as note_end, is_running, runs_in},
     resolve::Looks,
     snapshot::Snapshot,
 };
@@ -14,7 +14,6 @@ use crate::spec::{
     Spec,
     container::{Container, Mode, Source, Status},
 };
-use crate::state::Netns;
 use std::sync::Arc;
 
 /// The namespace of a container that runs by the spec; none where it is the host's.
@@ -50,9 +49,9 @@ pub(super) fn tells_an_end(error: &Error) -> bool {
 
 /// Whether the namespace that a file stands for is still there.
 fn look(container: &Container) -> Reopened {
-    match (&container.source, container.status) {
-        (Source::Path(path), Status::Running { netns, .. }) => {
-            let there = Namespace::id_at(path)? == Netns(netns);
+    match (&container.source, runs_in(container)) {
+        (Source::Path(path), Some(netns)) => {
+            let there = Namespace::id_at(path)? == netns;
             there.then_some(None).ok_or_else(replaced)
         }
         _ => reopen(container),
@@ -103,7 +102,7 @@ impl Agent {
         let latest = self.readers.latest.get();
         let looked_for = || looked_for(&latest);
         let found = reopen_all(&self.readers.looks, looked_for(), |container| {
-            !matches!(container.status, Status::Running { netns, .. } if latest.closed.contains(&Netns(netns)))
+            !is_closed(container, &latest)
         })
         .await;
         let (mut gone, mut opened) = (Vec::new(), Vec::new());
@@ -163,12 +162,14 @@ impl Inner {
 
 /// Running containers that a file stands for, or whose namespaces could not be opened so far.
 fn looked_for(latest: &Snapshot) -> impl Iterator<Item = &Container> {
-    latest.spec.containers.values().filter(|container| match container.status {
-        Status::Running { netns, .. } => {
-            stands_for(container) || latest.closed.contains(&Netns(netns))
-        }
-        Status::Created | Status::Exited { .. } => false,
+    latest.spec.containers.values().filter(|container| {
+        is_closed(container, latest) || (is_running(container) && stands_for(container))
     })
+}
+
+/// Whether the container runs in a namespace that could not be opened so far.
+fn is_closed(container: &Container, latest: &Snapshot) -> bool {
+    runs_in(container).is_some_and(|netns| latest.closed.contains(&netns))
 }
 
 /// Whether a file stands for the container, and no process.

@@ -4,7 +4,7 @@ use super::{
     Agent, Inner, Problems,
     background::{self, Events},
     flows::Flows,
-    lifecycle::{self, is_running},
+    lifecycle::{self, is_running, runs_in},
     names::Resolver,
     namespaces::{Reopened, reopen_all, tells_an_end},
     pace, reload,
@@ -187,12 +187,12 @@ impl Inner {
 /// # Errors
 /// The agent itself is short of descriptors or memory: it could do nothing for any container.
 fn left_alone(container: &Container, error: Error) -> Result<Option<(Netns, String)>> {
-    let Status::Running { netns, .. } = container.status else { return Ok(None) };
+    let Some(netns) = runs_in(container) else { return Ok(None) };
     match error.code {
         ErrorCode::Internal => Err(error),
         _ => {
             let left = format!("{error}; it stays as it is until its namespace can be opened");
-            Ok(Some((Netns(netns), left)))
+            Ok(Some((netns, left)))
         }
     }
 }
