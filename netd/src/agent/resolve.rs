@@ -1,5 +1,5 @@
-//! Foreign containers' namespaces, looked for beside everything else: a file system that does not
-//! answer holds up the request that names it, and nobody else.
+//! Looks at files that may not answer, such as those of namespaces, beside everything else: a file
+//! system that hangs holds up who waits for what is on it, and that not for long; nobody else.
 
 use crate::error::{Error, Result};
 use crate::kernel::{netns, netns::Namespace};
@@ -61,10 +61,8 @@ impl Looks {
         references: BTreeSet<String>,
     ) -> BTreeMap<String, Found> {
         let all = references.iter().map(|reference| (reference.clone(), reference.clone()));
-        let work = |reference: &String| match resolve(reference)? {
-            Some((foreign, namespace)) => Ok(Some((foreign, Arc::new(namespace)))),
-            None => Ok(None),
-        };
+        let shared = |(foreign, namespace)| (foreign, Arc::new(namespace));
+        let work = move |reference: &String| Ok(resolve(reference)?.map(shared));
         let found = self.each("the namespaces of declared containers", all.collect(), work).await;
         references.into_iter().zip(found).collect()
     }
