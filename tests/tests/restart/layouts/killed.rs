@@ -1,11 +1,21 @@
 //! The change of layouts, killed on its way.
 
-use super::{super::setting, back, called_meanwhile, flows, host, is_only, next_build, plain};
+use super::{
+    super::setting, SOON, back, called_meanwhile, flows, host, is_only, next_build, plain,
+};
 use anyhow::{Context, Result, ensure};
 use netd_common::abi::ABI_VERSION;
-use netd_tests::{host::TestHost, ns::is_root};
+use netd_tests::{
+    host::{TestHost, wait},
+    ns::is_root,
+};
 use nix::sys::signal::Signal;
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Duration,
+};
 
 /// Killed at a system call of the change of layouts, an agent leaves what the next one finishes. Every
 /// call that changes something is visited by `cargo xtask sweep`, the change's landmarks else.
@@ -18,16 +28,21 @@ fn an_upgrade_to_another_layout_that_is_killed_is_finished_by_the_next_start() -
     let next = next_build(&host)?;
     host.end_agent(Signal::SIGKILL)?;
     let calls = traced(&host, &next, CALLS, "")?;
-    let points = points(&calls, setting("NETD_SWEEP_MOST", 0) > 0);
+    let every = setting("NETD_SWEEP_MOST", 0) > 0;
+    let points = points(&calls, every);
     ensure!(points.len() >= 5, "of what the change does, only {points:?} were seen in {calls}");
-    let mut met = 0;
+    let mut missed = Vec::new();
     for (call, number) in &points {
         back(&host)?;
         let killed = killed(&host, &next, call, *number);
-        met += killed.with_context(|| format!("killed at {call} number {number}"))?;
+        if !killed.with_context(|| format!("killed at {call} number {number}"))? {
+            missed.push((call, number));
+        }
     }
-    eprintln!("killed {met} times at {points:?}");
-    ensure!(met >= points.len(), "most points were not met");
+    eprintln!("killed at {points:?}, but for {missed:?}");
+    // How often it talks to the kernel beside the change is not the same each time.
+    let few = if every { points.len() / 10 } else { 0 };
+    ensure!(missed.len() <= few, "of {} points, these were not met: {missed:?}", points.len());
     back(&host)?;
     turned_back(&host, &next)
 }
@@ -37,7 +52,7 @@ fn turned_back(host: &TestHost, next: &Path) -> Result<()> {
     let probe = plain(host)?.start();
     host.end_agent(Signal::SIGKILL)?;
     let log = traced(host, next, "membarrier", "inject=membarrier:signal=KILL:when=1")?;
-    ensure!(log.contains("+++ killed by SIGKILL"), "the switch was not met");
+    ensure!(log.contains(KILLED), "the switch was not met");
     host.start_agent()?;
     is_only(host, ABI_VERSION)?;
     probe.finish()?;
@@ -46,16 +61,16 @@ fn turned_back(host: &TestHost, next: &Path) -> Result<()> {
 }
 
 /// Upgrades under traffic, by an agent that is killed on the way, and at the switch once more when it
-/// is to finish that; says how often it was met.
-fn killed(host: &TestHost, next: &Path, call: &str, number: usize) -> Result<usize> {
+/// is to finish that; says whether the point was met.
+fn killed(host: &TestHost, next: &Path, call: &str, number: usize) -> Result<bool> {
     let probe = flows(host, 24)?.start();
-    let mut met = 0;
+    let mut met = false;
     called_meanwhile(host, || {
         host.end_agent(Signal::SIGKILL)?;
         for _ in 0..if call == "membarrier" { 2 } else { 1 } {
             let log =
                 traced(host, next, call, &format!("inject={call}:signal=KILL:when={number}"))?;
-            met += usize::from(log.contains("+++ killed by SIGKILL"));
+            met |= log.contains(KILLED);
             if !host.agent_ends(Duration::ZERO) {
                 host.end_agent(Signal::SIGKILL)?;
             }
@@ -74,22 +89,24 @@ fn traced(host: &TestHost, next: &Path, calls: &str, inject: &str) -> Result<Str
     let trace = format!("trace={calls}");
     let inject = if inject.is_empty() { "signal=none" } else { inject };
     let strace = ["strace", "-D", "-f", "-o", path, "-e", &trace, "-e", inject];
-    // Whether or not it comes up.
-    let _ = host.start_agent_as(&strace, next);
+    // Whether or not it comes up; others know of its end before strace has written of it.
+    if host.start_agent_as(&strace, next).is_err() {
+        wait(SOON, || fs::read_to_string(&log).is_ok_and(|text| text.contains(KILLED)));
+    }
     Ok(fs::read_to_string(log)?)
 }
 
-/// Calls by name and number: all of them, or those between which the change goes its steps.
-fn points(log: &str, every: bool) -> Vec<(String, usize)> {
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut points, mut updates) = (Vec::new(), 0);
-    for call in log.lines().filter_map(|line| line.split_once(' ')?.1.trim_start().split_once('('))
-    {
-        let (name, arguments) = call;
+/// Calls by name and number, which strace counts for each thread: all of them, or those between
+/// which the change goes its steps.
+fn points(log: &str, every: bool) -> BTreeSet<(String, usize)> {
+    let mut numbers: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let (mut points, mut updates) = (BTreeSet::new(), 0);
+    for (thread, call) in log.lines().filter_map(|line| line.split_once(' ')) {
+        let Some((name, arguments)) = call.trim_start().split_once('(') else { continue };
         if !CALLS.split(',').any(|known| known == name) {
             continue;
         }
-        let number = numbers.entry(name).or_default();
+        let number = numbers.entry((thread, name)).or_default();
         *number += 1;
         let update = arguments.starts_with("BPF_LINK_UPDATE");
         updates += usize::from(update);
@@ -101,12 +118,14 @@ fn points(log: &str, every: bool) -> Vec<(String, usize)> {
         };
         let reads = READING.iter().any(|command| arguments.starts_with(command));
         if landmark || (every && !reads) {
-            points.push((name.to_owned(), *number));
+            points.insert((name.to_owned(), *number));
         }
     }
     points
 }
 
+/// What strace writes of an end by a fault.
+const KILLED: &str = "+++ killed by SIGKILL";
 /// What changes something.
 const CALLS: &str = "bpf,sendto,membarrier,mkdir,rename,unlink,rmdir,unlinkat";
 /// bpf's commands that change nothing.
