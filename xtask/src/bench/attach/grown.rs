@@ -26,6 +26,7 @@ pub(super) fn measure(world: &World, netd: &Netd, options: &Options) -> Result<V
     // What went before left its mark on the old one.
     netd.end()?;
     world.start_agent()?;
+    let flow = flow(world)?;
     let idle = State::of(netd)?;
     let names: Vec<String> = (0..endpoints).map(|number| format!("e{number}")).collect();
     names.iter().try_for_each(|name| world.namespace(name))?;
@@ -43,19 +44,17 @@ pub(super) fn measure(world: &World, netd: &Netd, options: &Options) -> Result<V
     Netd::forget(world)?;
     let anew = timed(|| world.start_agent())?;
     let per = |mebibytes: f64| mebibytes * 1024.0 / endpoints as f64;
-    let mut costs = vec![
+    Ok(vec![
         below("agent's memory, idle", idle.memory, "MiB", IDLE_MEMORY),
         below(&format!("the same with {endpoints} endpoints"), full.memory, "MiB", FULL_MEMORY),
         Cost::of("agent's memory for an endpoint", &[per(full.memory - idle.memory)], "KiB", None),
         Cost::of("the machine's memory for an endpoint", &[per(spent)], "KiB", None),
+        below("kernel's memory for a flow, both directions", flow, "bytes", FLOW),
         Cost::of("agent's CPU time, idle", &[idle.cpu], "ms/s", None),
         Cost::of(&format!("the same with {endpoints} endpoints"), &[full.cpu], "ms/s", None),
         Cost::time(&format!("start, {endpoints} endpoints adopted"), &[adopted], Some(ADOPTED)),
         Cost::time(&format!("start, {endpoints} endpoints from nothing"), &[anew], Some(ANEW)),
-    ];
-    let flow = flow(world)?;
-    costs.insert(4, below("kernel's memory for a flow, both directions", flow, "bytes", FLOW));
-    Ok(costs)
+    ])
 }
 
 fn below(what: &str, figure: f64, unit: &'static str, limit: f64) -> Cost {
@@ -123,8 +122,9 @@ fn flow(world: &World) -> Result<f64> {
 /// Milliseconds of a processor, in a second.
 const AT_REST: f64 = 50.0;
 const MOST_SECONDS: u32 = 60;
-/// How long an idle agent is watched.
-const WATCHED: Duration = Duration::from_secs(10);
+/// How long an idle agent is watched: as long as the agent's period, so that one look at everything is
+/// part of it.
+const WATCHED: Duration = Duration::from_secs(30);
 /// Milliseconds.
 const ADOPTED: f64 = 300.0;
 const ANEW: f64 = 2000.0;

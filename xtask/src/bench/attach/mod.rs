@@ -49,8 +49,10 @@ pub(crate) fn play(name: &str, words: &[&str]) -> Result<()> {
         side_by_side(&world, &netd)
     });
     let note =
-        "Memory is what /proc/PID/status and /proc/meminfo say; CPU time has steps of 1 ms/s.";
-    take("a thousand endpoints, 10,000 ports", note, &|| grown::measure(&world, &netd, &options));
+        "Memory is what /proc/PID/status and /proc/meminfo say; CPU time has steps of 0.3 ms/s.";
+    take("an agent with many endpoints and ports", note, &|| {
+        grown::measure(&world, &netd, &options)
+    });
     finish(report, &all, &options)
 }
 
