@@ -22,9 +22,9 @@ pub(crate) const SUPERVISE: &str = "supervise";
 /// Hidden verb: be the play.
 pub(crate) const PLAY: &str = "play";
 
-/// The play of `bench ports`, which is longer than any other.
+/// The play of `bench ports`.
 pub(crate) const PORTS: &str = "ports";
-/// The play of `bench full`, which is as long as it is asked to be.
+/// The play of `bench full`.
 pub(crate) const FULL: &str = "full";
 /// The play of `bench scale`.
 pub(crate) const SCALE: &str = "scale";
@@ -153,8 +153,9 @@ fn names_in(folder: &Path, prefix: &str) -> Vec<String> {
     names.filter(|name| name.starts_with(prefix)).collect()
 }
 
-/// Seconds.
+/// Seconds after which a play is taken for one that hangs.
 const LONGEST_PLAY: u32 = 300;
+/// The same of a comparison that writes a report.
 const LONGEST_BENCH: u32 = 3600;
 
 const SIGNALS: [Signal; 6] = [

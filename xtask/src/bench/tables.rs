@@ -121,9 +121,8 @@ fn programs(outcome: &Outcome) -> Option<Table> {
         title: format!("{}: netd's programs", outcome.title),
         head: vec!["", runs, "ns/run", outcome.workload.cost()],
         rows: rows.collect(),
-        note:
-            "By the kernel's statistics, in a sample of their own; to count adds some 100 ns a run."
-                .into(),
+        note: "By the kernel's statistics, in a sample of their own; to count takes time itself."
+            .into(),
         open: Vec::new(),
     })
     .filter(|table| !table.rows.is_empty())
