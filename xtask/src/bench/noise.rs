@@ -3,6 +3,7 @@
 
 use super::{machine, stats::Spread};
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -24,16 +25,26 @@ impl Noise {
         self.foreign > 0.1 || self.steal > 0.02
     }
 
-    /// A line below a table; `again` is netd over itself, a round later.
-    pub(crate) fn told(self, again: Spread) -> String {
+    /// A line below a table; `again` is `who` over itself, a round later.
+    pub(crate) fn told(self, who: &str, again: Spread) -> String {
         format!(
-            "noise: netd against itself {:.2} ({}), other processes {:.0} % of the processors, stolen {:.0} %{}",
+            "noise: {who} against itself {:.2} ({}), other processes {:.0} % of the processors, stolen {:.0} %{}",
             again.median,
             again.range(),
             self.foreign * 100.0,
             self.steal * 100.0,
             if self.loud() { ": too loud to judge by" } else { "" },
         )
+    }
+
+    /// For machines; `again` is netd over itself, a round later.
+    pub(crate) fn json(self, again: Spread) -> Value {
+        json!({
+            "netd_again": again.json(),
+            "foreign": self.foreign,
+            "steal": self.steal,
+            "too_loud": self.loud(),
+        })
     }
 }
 
@@ -142,6 +153,21 @@ const KTHREADD: u32 = 2;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loud_machine_is_told_to_people_and_to_machines() {
+        let again = Spread::of(&[1.0, 1.1]);
+        let quiet = Noise { foreign: 0.04, steal: 0.01 };
+        let told = quiet.told("1", again);
+        assert!(told.starts_with("noise: 1 against itself 1.05 (1.01-1.09), "), "{told}");
+        assert!(told.ends_with("other processes 4 % of the processors, stolen 1 %"), "{told}");
+        let loud = Noise { steal: 0.03, ..quiet };
+        assert!(loud.told("netd", again).ends_with("stolen 3 %: too loud to judge by"));
+        assert_eq!(
+            (&quiet.json(again)["too_loud"], &loud.json(again)["too_loud"]),
+            (&json!(false), &json!(true))
+        );
+    }
 
     #[test]
     fn a_stat_line_is_read_behind_any_name() {

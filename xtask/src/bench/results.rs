@@ -112,12 +112,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
         "unit": outcome.workload.unit(),
         "per_unit": outcome.workload.scale(),
         "cpu_unit": outcome.workload.cost(),
-        "noise": {
-            "netd_again": outcome.again.json(),
-            "foreign": outcome.noise.foreign,
-            "steal": outcome.noise.steal,
-            "too_loud": outcome.noise.loud(),
-        },
+        "noise": outcome.noise.json(outcome.again),
         "peers": outcome.sides.iter().map(side).collect::<Vec<_>>(),
         "ratios": ratios.collect::<Vec<_>>(),
         "programs": programs.collect::<Vec<_>>(),

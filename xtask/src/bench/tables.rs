@@ -50,7 +50,7 @@ fn rates(outcome: &Outcome, subject: usize, quick: bool) -> Table {
             .iter()
             .map(|(side, ratio)| row(outcome.workload, side, *ratio, quick))
             .collect(),
-        note: outcome.noise.told(outcome.again),
+        note: outcome.noise.told("netd", outcome.again),
         open: open
             .map(|ratio| {
                 let rival = &outcome.sides[ratio.rival].name;

@@ -49,7 +49,7 @@ pub(crate) fn play(name: &str, words: &[&str]) -> Result<()> {
     let options = VERB.begin(words)?;
     let sizes: &[usize] = if options.quick { &[10] } else { &[10, 100, 1000] };
     let one = run::stage("a host with one of each", || Host::one(name))?;
-    let mut report = Report::new(VERB.name, "From 1 to 1,000", 1, &options);
+    let mut report = Report::new(VERB.name, "From 1 to 1,000", 2, &options);
     let mut outcomes = Vec::new();
     for axis in Axis::list(&options)? {
         let what = format!("hosts with more {}", axis.name());

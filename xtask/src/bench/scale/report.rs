@@ -15,9 +15,10 @@ use std::path::Path;
 pub(super) fn draw(folder: &Path, outcomes: &[Outcome]) -> Result<Vec<String>> {
     let mut drawn = Vec::new();
     for workload in WORKLOADS {
-        let (file, title) = plot_of(workload);
-        plot::over(&folder.join(file), title, &curves(outcomes, workload))?;
-        drawn.push(file.to_owned());
+        let file = format!("{}.svg", workload.word());
+        let title = format!("{} over networks, endpoints, ports, flows", figure(workload));
+        plot::over(&folder.join(&file), &title, &curves(outcomes, workload))?;
+        drawn.push(file);
     }
     Ok(drawn)
 }
@@ -55,8 +56,8 @@ pub(super) fn table(outcome: &Outcome, quick: bool) -> Table {
     Table {
         head: vec![axis.name(), "k/s", "10-90 %", "CPU µs each", "n/1", "10-90 %", "target", ""],
         rows: outcome.sizes.iter().map(|size| row(size, quick)).collect(),
-        // The smallest host stands where netd does elsewhere.
-        note: outcome.noise.told(outcome.again).replace("netd against itself", "1 against itself"),
+        // What the smallest host's row is called.
+        note: outcome.noise.told("1", outcome.again),
         open: open.map(told).collect(),
         title,
     }
@@ -95,22 +96,17 @@ fn comparison(outcome: &Outcome) -> Value {
     };
     json!({
         "axis": outcome.axis.name(),
-        "workload": if outcome.workload == Workload::Frames { "packets".into() } else { outcome.workload.word() },
-        "noise": {
-            "again": outcome.again.json(), "foreign": outcome.noise.foreign,
-            "steal": outcome.noise.steal, "too_loud": outcome.noise.loud(),
-        },
+        "workload": outcome.workload.word(),
+        "noise": outcome.noise.json(outcome.again),
         "sizes": outcome.sizes.iter().map(size).collect::<Vec<_>>(),
     })
 }
 
-/// A file, and its title.
-fn plot_of(workload: Workload) -> (&'static str, &'static str) {
+/// What the plot's vertical axis has.
+fn figure(workload: Workload) -> &'static str {
     match workload {
-        Workload::Connections => {
-            ("connections.svg", "New connections (k/s) over networks, endpoints, ports, flows")
-        }
-        _ => ("packets.svg", "CPU µs per packet over networks, endpoints, ports, flows"),
+        Workload::Connections => "New connections (k/s)",
+        _ => "CPU µs per frame",
     }
 }
 
@@ -128,6 +124,6 @@ mod tests {
         assert!(!super::table(&outcome, true).text().contains("met"));
         let json = comparison(&outcome);
         assert_eq!(json["sizes"][2]["met"], false);
-        assert_eq!((&json["axis"], &json["workload"]), (&json!("endpoints"), &json!("packets")));
+        assert_eq!((&json["axis"], &json["workload"]), (&json!("endpoints"), &json!("frames")));
     }
 }
