@@ -112,20 +112,22 @@ impl Contest {
         self.peers.iter_mut().for_each(|peer| peer.way.processor = processor);
     }
 
-    /// Warms every way up, goes the rounds, and looks what netd's programs took. `stage` is the stage.
-    pub(crate) fn run(&self, stage: &str, rounds: usize, seconds: f64) -> Result<Outcome> {
+    /// Warms every way up, and goes the rounds.
+    pub(crate) fn run(&self, rounds: usize, seconds: f64) -> Result<Outcome> {
         for who in 0..self.peers.len() {
             self.sample(who, seconds.min(0.2))?;
         }
         let meter = Meter::start()?;
         let others = self.peers.len() - 1;
         let turns = Turns::go(others, rounds, |who| self.sample(who, seconds))?;
-        let mut outcome = self.outcome(turns, meter.stop()?);
-        if let Some(agent) = &self.peers[NETD].agent {
-            let sample = || self.sample(NETD, seconds);
-            outcome.programs = programs::during(stage, agent, self.workload, sample)?;
-        }
-        Ok(outcome)
+        Ok(self.outcome(turns, meter.stop()?))
+    }
+
+    /// What netd's programs take in a sample of their own, on the stage `stage`; nothing where none are on
+    /// the way.
+    pub(crate) fn programs(&self, stage: &str, seconds: f64) -> Result<Vec<Program>> {
+        let Some(agent) = &self.peers[NETD].agent else { return Ok(Vec::new()) };
+        programs::during(stage, agent, self.workload, || self.sample(NETD, seconds))
     }
 
     fn sample(&self, who: usize, seconds: f64) -> Result<Sample> {

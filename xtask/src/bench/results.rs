@@ -4,6 +4,7 @@ use super::{
     contest::{Contest, Course, Outcome, Side},
     options::Options,
     plot,
+    programs::Program,
     report::Report,
     tables::{SHARES, tables},
     workload::{Sample, Workload},
@@ -29,14 +30,22 @@ impl Results {
     ) {
         contest.clients_on(options.placement.client(contest.workload.waiting()));
         let title = contest.title();
-        let done = run::stage(&title, || contest.run(stage, options.rounds, options.seconds));
+        let done = run::stage(&title, || contest.run(options.rounds, options.seconds));
         match done {
-            Ok(outcome) => {
-                tables(&outcome, report.quick()).into_iter().for_each(|table| report.add(table));
-                self.outcomes.push(outcome);
-            }
+            Ok(outcome) => self.keep(outcome, contest.programs(stage, options.seconds), report),
             Err(e) => report.fail(&title, &e),
         }
+    }
+
+    /// What the rounds came to is kept where nobody knows what netd's programs took, too.
+    fn keep(&mut self, outcome: Outcome, programs: Result<Vec<Program>>, report: &mut Report) {
+        let programs = programs.unwrap_or_else(|e| {
+            report.fail(&format!("{}: netd's programs", outcome.title), &e);
+            Vec::new()
+        });
+        let outcome = Outcome { programs, ..outcome };
+        tables(&outcome, report.quick()).into_iter().for_each(|table| report.add(table));
+        self.outcomes.push(outcome);
     }
 
     /// The outcomes on the courses that `wanted` says yes to.
@@ -141,7 +150,23 @@ fn side(side: &Side) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::contest::played, *};
+    use super::{
+        super::{contest::played, options::Verb},
+        *,
+    };
+
+    #[test]
+    fn the_rounds_outlive_a_failed_look_at_the_programs() {
+        let options = Verb { name: "t", rounds: (1, 1), takes: &[] }.parse(&[]).unwrap();
+        let mut report = Report::new("t", "Title", 1, &options);
+        let mut results = Results::default();
+        let outcome = played(Course::Containers, Workload::Requests);
+        let title = outcome.title.clone();
+        results.keep(outcome, Err(anyhow::anyhow!("no answer")), &mut report);
+        assert_eq!(results.outcomes().len(), 1);
+        assert_eq!(results.json(|_| true)[0]["ratios"][0]["rival"], "veth");
+        assert_eq!(report.open(), [format!("{title}: netd's programs: no answer")]);
+    }
 
     #[test]
     fn a_workload_says_who_was_held_against_whom() {
