@@ -1,7 +1,11 @@
 //! How quiet the machine was: processor time of processes that are not the bench's, and time that a
 //! hypervisor took.
 
-use super::{machine, stats::Spread};
+use super::{
+    cpu::{Process, TICKS_PER_SECOND},
+    machine,
+    stats::Spread,
+};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::{
@@ -60,14 +64,6 @@ struct Ticks {
     steal: u64,
 }
 
-/// A process as /proc/PID/stat has it.
-#[derive(Debug, PartialEq, Eq)]
-struct Process {
-    parent: u32,
-    /// Its own time and that of the children it waited for, in ticks.
-    ticks: u64,
-}
-
 impl Meter {
     pub(crate) fn start() -> Result<Self> {
         Ok(Self { begun: Instant::now(), before: Ticks::now()? })
@@ -124,29 +120,11 @@ fn processes() -> BTreeMap<u32, Process> {
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        Some((pid, process(&stat)?))
+        Some((pid, Process::parse(&stat)?))
     })
     .collect()
 }
 
-/// Milliseconds of processor time that the process has taken so far, its threads that ended included; in
-/// steps of 10.
-pub(crate) fn worked(pid: i32) -> Result<f64> {
-    let file = format!("/proc/{pid}/stat");
-    let stat = fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
-    let process = process(&stat).with_context(|| format!("{file} has another form"))?;
-    Ok(process.ticks as f64 * 1e3 / TICKS_PER_SECOND)
-}
-
-/// The second field is a name in brackets that may hold anything.
-fn process(stat: &str) -> Option<Process> {
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = fields.get(11..15)?.iter().map(|field| field.parse::<u64>().unwrap_or(0)).sum();
-    Some(Process { parent: fields.get(1)?.parse().ok()?, ticks })
-}
-
-/// USER_HZ: the same on every architecture that netd runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
 /// The parent of kernel threads.
 const KTHREADD: u32 = 2;
 
@@ -167,13 +145,6 @@ mod tests {
             (&quiet.json(again)["too_loud"], &loud.json(again)["too_loud"]),
             (&json!(false), &json!(true))
         );
-    }
-
-    #[test]
-    fn a_stat_line_is_read_behind_any_name() {
-        let line = "7 (a) b (c) S 3 7 7 0 -1 4 1 1 0 0 10 20 30 40 20 0 1 0 5";
-        assert_eq!(process(line), Some(Process { parent: 3, ticks: 100 }));
-        assert_eq!(process("7 (a) S"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{agent::Netd, timed};
 use crate::{
     bench::{
         cost::{Cost, Target},
-        noise::worked,
+        cpu::worked,
         options::Options,
         turns::progress,
     },
