@@ -1,5 +1,6 @@
 //! What a run was measured on: without it, a figure says nothing.
 
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -33,11 +34,18 @@ pub(crate) fn record() -> Value {
         "kernel": kernel(),
         "processor": processor(),
         "processors": processors(),
-        "memory_kib": first("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse::<u64>().ok(),
+        "memory_kib": kibibytes("/proc/meminfo", "MemTotal").ok(),
         "distribution": distribution(),
         "clock": first("/sys/devices/system/clocksource/clocksource0/current_clocksource", ""),
         "sysctls": settings.collect::<serde_json::Map<_, _>>(),
     })
+}
+
+/// KiB that `file` of /proc gives in its line `field`; an error where it has no such line.
+pub(crate) fn kibibytes(file: &str, field: &str) -> Result<u64> {
+    let value = first(file, &format!("{field}:"));
+    let number = value.strip_suffix(" kB").and_then(|number| number.parse().ok());
+    number.with_context(|| format!("{file} has no {field}"))
 }
 
 /// The first line that `program` prints, so that a report names versions; nothing where it is missing.
@@ -56,7 +64,7 @@ fn distribution() -> String {
     line.unwrap_or_default().trim_matches('"').to_owned()
 }
 
-/// What follows `word: ` on the first line of `file` that begins with it.
+/// What follows `word` and a colon on the first line of `file` that begins with it.
 fn first(file: &str, word: &str) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with(word)).unwrap_or_default();
@@ -82,7 +90,7 @@ const SETTINGS: [&str; 13] = [
 
 #[cfg(test)]
 mod tests {
-    use super::record;
+    use super::*;
 
     #[test]
     fn the_kernel_and_its_settings_are_recorded() {
@@ -91,5 +99,14 @@ mod tests {
         assert!(record["memory_kib"].as_u64().is_some_and(|memory| memory > 1024));
         let control = &record["sysctls"]["net.ipv4.tcp_congestion_control"];
         assert!(control.as_str().is_some_and(|name| !name.is_empty()));
+    }
+
+    #[test]
+    fn a_field_of_proc_is_read() {
+        let field = |name| kibibytes("/proc/self/status", name);
+        assert!(field("VmPeak").unwrap() > field("VmRSS").unwrap());
+        assert!(field("VmRSS").unwrap() > 100);
+        assert!(field("Vm").is_err() && field("Threads").is_err());
+        assert!(kibibytes("/proc/self/nothing", "VmRSS").is_err());
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     bench::{
         cost::{Cost, Target},
         cpu::worked,
+        machine::kibibytes,
         options::Options,
         turns::progress,
     },
@@ -14,7 +15,6 @@ use crate::{
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::{
-    fs,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -77,8 +77,7 @@ impl State {
         let (begun, before) = (Instant::now(), worked(pid)?);
         thread::sleep(WATCHED);
         let cpu = (worked(pid)? - before) / begun.elapsed().as_secs_f64();
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        Ok(Self { memory: kibibytes(&status, "VmRSS:")? / 1024.0, cpu })
+        Ok(Self { memory: mebibytes(&format!("/proc/{pid}/status"), "VmRSS")?, cpu })
     }
 }
 
@@ -97,13 +96,11 @@ fn await_rest(pid: i32) -> Result<()> {
 
 /// MiB that the whole machine has to give.
 fn available() -> Result<f64> {
-    Ok(kibibytes(&fs::read_to_string("/proc/meminfo")?, "MemAvailable:")? / 1024.0)
+    mebibytes("/proc/meminfo", "MemAvailable")
 }
 
-fn kibibytes(text: &str, field: &str) -> Result<f64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(field));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.with_context(|| format!("no {field}"))
+fn mebibytes(file: &str, field: &str) -> Result<f64> {
+    Ok(kibibytes(file, field)? as f64 / 1024.0)
 }
 
 /// Bytes: the table has room for all from the beginning, and one record for both directions.
@@ -133,15 +130,3 @@ const IDLE_MEMORY: f64 = 20.0;
 const FULL_MEMORY: f64 = 25.0;
 /// Bytes.
 const FLOW: f64 = 260.0;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_field_of_proc_is_read() {
-        let text = "VmPeak:\t  100 kB\nVmRSS:\t   2048 kB\n";
-        assert!((kibibytes(text, "VmRSS:").unwrap() - 2048.0).abs() < 1e-9);
-        assert!(kibibytes(text, "VmSwap:").is_err());
-    }
-}
