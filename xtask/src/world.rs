@@ -29,6 +29,11 @@ impl World {
         stage::folder(&self.name).join(file)
     }
 
+    /// Where the agent of [`start_agent`](Self::start_agent) answers.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.path("netd.sock")
+    }
+
     /// A network namespace of its own, with `lo` up.
     pub(crate) fn namespace(&self, who: &str) -> Result<()> {
         run::read(Command::new("ip").args(["netns", "add", &self.long(who)]))?;
@@ -84,7 +89,7 @@ impl World {
     pub(crate) fn inside(&self, who: &str, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net={}", self.file(who))).args(["--", program]);
-        command.env("NETD_SOCKET", self.path("netd.sock"));
+        command.env("NETD_SOCKET", self.socket());
         command
     }
 
@@ -114,7 +119,7 @@ impl World {
         let words = [
             build::binary("netd"),
             "--socket".into(),
-            self.path("netd.sock"),
+            self.socket(),
             "--state-dir".into(),
             self.path("state"),
             "--spec-dir".into(),

@@ -25,15 +25,14 @@ impl Netd {
         world.start_agent()?;
         let create = ["network", "create", "--subnet", "10.120.0.0/16", NETWORK];
         run::read(&mut world.netctl(&create))?;
-        Ok(Self { socket: world.path("netd.sock") })
+        Ok(Self { socket: world.socket() })
     }
 
     /// A veth pair with address, routes and programs, and one port.
     pub(super) fn attach(&self, file: &str, number: usize) -> Result<()> {
         let path = format!("/v1/networks/{NETWORK}/connect");
         http::post(&self.socket, &path, &json!({ "Container": name(file) }))?;
-        let path = format!("/v1/containers/{}/publish", name(file).replace('/', "%2F"));
-        http::post(&self.socket, &path, &json!({ "Publish": [port(number)] }))
+        self.publish(file, &port(number))
     }
 
     pub(super) fn detach(&self, file: &str) -> Result<()> {
@@ -47,10 +46,10 @@ impl Netd {
         run::read(&mut world.netctl(&["publish", &container, &port(number)])).map(drop)
     }
 
-    /// As many ports in one range, of the container in `file`.
-    pub(super) fn publish(&self, file: &str, range: &str) -> Result<()> {
+    /// A port, or as many in one range, of the container in `file`.
+    pub(super) fn publish(&self, file: &str, ports: &str) -> Result<()> {
         let path = format!("/v1/containers/{}/publish", name(file).replace('/', "%2F"));
-        http::post(&self.socket, &path, &json!({ "Publish": [range] }))
+        http::post(&self.socket, &path, &json!({ "Publish": [ports] }))
     }
 
     /// Pins and devices go, as in a reboot; the namespaces stay, and so do the containers.

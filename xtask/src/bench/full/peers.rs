@@ -72,7 +72,7 @@ fn netd(world: &World) -> Result<[Peer; 2]> {
     let pair = |who: Who, network: &str| -> Result<Peer> {
         let (client, _) = container(network, "client")?;
         let (server, address) = container(network, "server")?;
-        Ok(Peer::new(who, client, server, at(&address)).of_agent(world.path("netd.sock")))
+        Ok(Peer::new(who, client, server, at(&address)).of_agent(world.socket()))
     };
     Ok([pair(NETD, "plain")?.open(PORT)?, pair(INTERNAL, "inside")?])
 }

@@ -54,7 +54,7 @@ impl Site {
 
     /// Starts netd on the host.
     pub(in crate::bench) fn start_agent(&mut self) -> Result<()> {
-        self.agent = Some(self.world.path("netd.sock"));
+        self.agent = Some(self.world.socket());
         self.world.start_agent()
     }
 

@@ -84,14 +84,14 @@ impl Axis {
                 let (high, low) = (128 + number / 256, number % 256);
                 let (name, subnet) = (format!("n{number}"), format!("10.{high}.{low}.0/24"));
                 let body = json!({ "Name": name, "Subnets": [subnet] });
-                http::post(&world.path(SOCKET), "/v1/networks", &body)?;
+                http::post(&world.socket(), "/v1/networks", &body)?;
                 endpoint(world, &name, number)
             }
             Self::Endpoints => endpoint(world, NETWORK, number),
             Self::Ports => {
                 let port = format!("{}:{CONTAINER_PORT}", FIRST_PORT + number);
                 let path = "/v1/containers/server/publish";
-                http::post(&world.path(SOCKET), path, &json!({ "Publish": [port] }))
+                http::post(&world.socket(), path, &json!({ "Publish": [port] }))
             }
             // All at once, when the server is up.
             Self::Flows => Ok(()),
@@ -158,7 +158,7 @@ impl Host {
 fn endpoint(world: &World, network: &str, number: usize) -> Result<()> {
     let container = format!("netns:{}", world.file(&format!("e{number}")));
     let path = format!("/v1/networks/{network}/connect");
-    http::post(&world.path(SOCKET), &path, &json!({ "Container": container }))
+    http::post(&world.socket(), &path, &json!({ "Container": container }))
 }
 
 /// Flows that the agent counts.
@@ -184,6 +184,4 @@ fn open_flows(way: &Way, count: usize) -> Result<()> {
 }
 
 const NETWORK: &str = "bench";
-/// The agent's, as [`World::start_agent`] names it.
-const SOCKET: &str = "netd.sock";
 const FIRST_PORT: usize = 20_000;
