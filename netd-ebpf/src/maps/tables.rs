@@ -32,15 +32,9 @@ impl Tables for Maps<'_> {
     }
 
     #[inline(always)]
-    fn follow(
-        &mut self,
-        place: Place,
-        key: &FlowKey,
-        parsed: &Parsed,
-        direction: Direction,
-    ) -> bool {
-        let back = matches!(direction, Direction::Reply);
-        named::follow(place.0, key, parsed, back.into()) != 0
+    fn follow(&mut self, at: Place, key: &FlowKey, parsed: &Parsed, way: Direction) -> bool {
+        let back = matches!(way, Direction::Reply);
+        named::follow(at.0, key, parsed, back.into()) != 0
     }
 
     #[inline(always)]
