@@ -77,7 +77,7 @@ impl Agent {
         if let Some(namespace) = namespace {
             inner.live.join(namespace).await?;
         }
-        let publishes = inner.has_ports(&request.container);
+        let publishes = !request.publish.is_empty() || inner.has_ports(&request.container);
         let connect = |spec: &mut Spec, ports: &mut PortHost<'_>| {
             spec.connect(network, request, foreign.as_ref(), seconds(), ports)
         };

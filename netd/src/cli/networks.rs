@@ -161,6 +161,7 @@ fn connect(client: &Client, args: ConnectArgs) -> Result<u8> {
         links: args.link,
         ip: args.ip,
         ip6: args.ip6,
+        publish: args.publish,
     };
     let path = format!("/v1/networks/{}/connect", segment(&args.network));
     client.post::<ContainerInspect>(&path, &request)?;

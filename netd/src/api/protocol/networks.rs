@@ -134,6 +134,9 @@ pub struct NetworkConnect {
     /// A fixed IPv6 address.
     #[serde(default)]
     pub ip6: Option<String>,
+    /// What the container publishes from now on besides, in the words of `netctl publish`.
+    #[serde(default)]
+    pub publish: Vec<String>,
 }
 
 /// `netctl network disconnect`.

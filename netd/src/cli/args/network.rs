@@ -85,6 +85,9 @@ pub struct ConnectArgs {
     /// Fixed IPv6 address
     #[arg(long)]
     pub ip6: Option<String>,
+    /// Publish a port of the container too: [ip:][hostPort[-end]:]port[-end][/tcp|udp|sctp][,from=CIDR[,CIDR...]]
+    #[arg(short, long, value_name = "SPEC")]
+    pub publish: Vec<String>,
     /// The network
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub network: String,

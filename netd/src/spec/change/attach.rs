@@ -47,12 +47,13 @@ impl Spec {
     /// Attaches a container to a network and returns the container's identity. A `foreign` one
     /// takes the place of the request's reference, and becomes known if it was not. `now` is in
     /// seconds since 1970. What the container publishes comes into force with its first network
-    /// that is not internal.
+    /// that is not internal; what the request publishes besides can only be asked for then.
     ///
     /// # Errors
     /// `NotFound` where network or container do not exist; `Conflict` where the container is on
     /// the network already, can't be on it, has ended, or where an address or one of its ports is
-    /// taken; `Invalid` where an alias or address makes no sense.
+    /// taken, or where it can't publish; `Invalid` where an alias, address or publish spec makes no
+    /// sense.
     pub fn connect(
         &mut self,
         network: &str,
@@ -73,6 +74,10 @@ impl Spec {
             .map_err(|error| error.context(&what))?;
         container.endpoints.insert(network.id.clone(), endpoint);
         self.put_ports(&mut container, before, ports).map_err(|error| error.context(&what))?;
+        if !request.publish.is_empty() {
+            let new = self.more_ports(&container, &request.publish, ports);
+            container.ports.extend(new.map_err(|error| error.context(&what))?);
+        }
         let id = container.id.clone();
         self.containers.insert(id.clone(), container);
         Ok(id)

@@ -79,7 +79,7 @@ impl Spec {
         Ok(())
     }
 
-    fn more_ports(
+    pub(super) fn more_ports(
         &self,
         container: &Container,
         specs: &[String],

@@ -164,6 +164,30 @@ fn ports_follow_the_host_address_of_the_network_that_they_lead_through() {
 }
 
 #[test]
+fn a_container_is_connected_and_publishes_in_one_request_wholly_or_not_at_all() {
+    let mut spec = two_networks();
+    let publish = |specs: &[&str]| NetworkConnect {
+        container: "pid:42".into(),
+        publish: specs.iter().map(ToString::to_string).collect(),
+        ..Default::default()
+    };
+    let foreign = foreign(42, 5);
+    join(&mut spec, "backend", &publish(&["80:80"]), Some(&foreign)).unwrap();
+    assert_eq!(in_force(&spec, "pid:42"), ["0.0.0.0:80>80", ":::80>80"]);
+    for (specs, why) in [
+        (["81:81", "80:80"], "80:80/tcp is already published"),
+        (["81:81", "nonsense"], "nonsense"),
+    ] {
+        let message =
+            refused(&mut spec, |spec| join(spec, "frontend", &publish(&specs), Some(&foreign)));
+        assert!(message.starts_with("cannot connect pid:42 to network frontend: "), "{message}");
+        assert!(message.contains(why), "{message}");
+    }
+    join(&mut spec, "frontend", &publish(&["81:81"]), Some(&foreign)).unwrap();
+    assert_eq!(in_force(&spec, "pid:42").len(), 4);
+}
+
+#[test]
 fn a_foreign_container_can_publish_too() {
     let mut spec = two_networks();
     let request = NetworkConnect { container: "pid:42".into(), ..Default::default() };
