@@ -38,14 +38,11 @@ impl Address {
 impl Netlink {
     /// Every address in the namespace, in the kernel's order.
     pub(super) async fn addresses(&self) -> Reply<Vec<Address>> {
-        let answers = self.dump(RouteNetlinkMessage::GetAddress(AddressMessage::default())).await?;
-        Ok(answers
-            .into_iter()
-            .filter_map(|answer| match answer {
-                RouteNetlinkMessage::NewAddress(message) => parse(&message),
-                _ => None,
-            })
-            .collect())
+        let address = |answer| match answer {
+            RouteNetlinkMessage::NewAddress(message) => parse(&message),
+            _ => None,
+        };
+        self.dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()), address).await
     }
 
     /// The assigned addresses of one device.

@@ -172,14 +172,11 @@ impl Netlink {
     pub(super) async fn links(&self) -> Reply<Vec<Link>> {
         let mut message = LinkMessage::default();
         message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
-        let answers = self.dump(RouteNetlinkMessage::GetLink(message)).await?;
-        Ok(answers
-            .into_iter()
-            .filter_map(|answer| match answer {
-                RouteNetlinkMessage::NewLink(message) => Some(message.into()),
-                _ => None,
-            })
-            .collect())
+        let link = |answer| match answer {
+            RouteNetlinkMessage::NewLink(message) => Some(Link::from(message)),
+            _ => None,
+        };
+        self.dump(RouteNetlinkMessage::GetLink(message), link).await
     }
 
     /// Makes device `name` and gives it the attributes that the kernel takes for existing devices

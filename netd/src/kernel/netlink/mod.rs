@@ -195,12 +195,17 @@ impl Netlink {
         replies
     }
 
-    /// Everything of one kind, from one consistent moment.
-    async fn dump(&self, request: RouteNetlinkMessage) -> Reply<Vec<RouteNetlinkMessage>> {
+    /// What is to be `kept` of everything of one kind, from one consistent moment. The answers
+    /// themselves would be large: some KiB a device.
+    async fn dump<T, I: IntoIterator<Item = T>>(
+        &self,
+        request: RouteNetlinkMessage,
+        kept: impl Fn(RouteNetlinkMessage) -> I,
+    ) -> Reply<Vec<T>> {
         let _alone = self.busy.lock().await;
         for _ in 0..DUMP_TRIES {
             let request = flagged(request.clone().into(), NLM_F_REQUEST | NLM_F_DUMP);
-            if let Some(items) = self.dump_once(request).await? {
+            if let Some(items) = self.dump_once(request, &kept).await? {
                 return Ok(items);
             }
         }
@@ -208,7 +213,11 @@ impl Netlink {
     }
 
     /// One dump; none where things changed while it ran.
-    async fn dump_once(&self, request: Request) -> Reply<Option<Vec<RouteNetlinkMessage>>> {
+    async fn dump_once<T, I: IntoIterator<Item = T>>(
+        &self,
+        request: Request,
+        kept: impl Fn(RouteNetlinkMessage) -> I,
+    ) -> Reply<Option<Vec<T>>> {
         let Ok(answers) = self.connection().request(request, kernel()) else {
             self.reconnect()?;
             return Ok(None);
@@ -218,7 +227,7 @@ impl Netlink {
         while let Ok(Some(answer)) = timeout(PATIENCE, answers.next()).await {
             consistent &= answer.header.flags & NLM_F_DUMP_INTR == 0;
             match answer.payload {
-                NetlinkPayload::InnerMessage(item) => items.push(item),
+                NetlinkPayload::InnerMessage(item) => items.extend(kept(item)),
                 NetlinkPayload::Done(done) => end = errno(done.code),
                 NetlinkPayload::Error(e) => end = errno(e.raw_code()),
                 _ => {}

@@ -81,11 +81,10 @@ impl Netlink {
 
     async fn routes_of(&self, family: AddressFamily) -> Reply<Vec<Route>> {
         let message = main_table(family);
-        match self.dump(RouteNetlinkMessage::GetRoute(message)).await {
-            Ok(answers) => Ok(answers.iter().flat_map(parse).collect()),
+        match self.dump(RouteNetlinkMessage::GetRoute(message), |route| parse(&route)).await {
             // The kernel makes the table with the first route.
             Err(Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT) => Ok(Vec::new()),
-            Err(e) => Err(e),
+            routes => routes,
         }
     }
 }

@@ -71,8 +71,8 @@ impl Netlink {
     pub async fn block_filter(&self, block: u32) -> Result<Option<u32>> {
         let request = RouteNetlinkMessage::GetTrafficFilter(of_block(block));
         let failed = refused(format!("read the program in block {block:#x}"));
-        match self.dump(request).await {
-            Ok(filters) => Ok(filters.iter().find_map(program_id)),
+        match self.dump(request, |filter| program_id(&filter)).await {
+            Ok(programs) => Ok(programs.first().copied()),
             // There is no such block.
             Err(Errno::EINVAL | Errno::ENOENT) => Ok(None),
             Err(e) => Err(failed(e)),
@@ -83,13 +83,13 @@ impl Netlink {
     pub(super) async fn met(&self, index: u32) -> Reply<[Option<u32>; 2]> {
         let mut met = [None; 2];
         for (minor, program) in [IN, OUT].into_iter().zip(&mut met) {
-            *program =
-                match self.dump(RouteNetlinkMessage::GetTrafficFilter(side(index, minor))).await {
-                    Ok(filters) => filters.iter().find_map(program_id),
-                    // There is no clsact.
-                    Err(Errno::EINVAL | Errno::ENOENT) => None,
-                    Err(e) => return Err(e),
-                };
+            let request = RouteNetlinkMessage::GetTrafficFilter(side(index, minor));
+            *program = match self.dump(request, |filter| program_id(&filter)).await {
+                Ok(programs) => programs.first().copied(),
+                // There is no clsact.
+                Err(Errno::EINVAL | Errno::ENOENT) => None,
+                Err(e) => return Err(e),
+            };
         }
         Ok(met)
     }
@@ -97,16 +97,13 @@ impl Netlink {
     /// The indexes of the devices that are bound to both blocks.
     pub(super) async fn bound(&self) -> Reply<BTreeSet<u32>> {
         let request = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
-        let answers = self.dump(request).await?;
-        Ok(answers
-            .iter()
-            .filter_map(|answer| match answer {
-                RouteNetlinkMessage::NewQueueDiscipline(qdisc) if has_blocks(qdisc) => {
-                    u32::try_from(qdisc.header.index).ok()
-                }
-                _ => None,
-            })
-            .collect())
+        let bound = |answer| match answer {
+            RouteNetlinkMessage::NewQueueDiscipline(qdisc) if has_blocks(&qdisc) => {
+                u32::try_from(qdisc.header.index).ok()
+            }
+            _ => None,
+        };
+        Ok(self.dump(request, bound).await?.into_iter().collect())
     }
 }
 

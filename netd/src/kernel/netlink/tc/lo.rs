@@ -50,7 +50,7 @@ impl Netlink {
         }
         for side in [way_in(), way_out()] {
             let request = RouteNetlinkMessage::GetTrafficFilter(side);
-            if !self.dump(request).await.map_err(failed())?.is_empty() {
+            if !self.dump(request, Some).await.map_err(failed())?.is_empty() {
                 return Ok(());
             }
         }
@@ -64,10 +64,9 @@ impl Netlink {
 
     /// The identities of the programs in netd's place on lo's way out.
     pub(in crate::kernel::netlink) async fn lo_programs(&self) -> Reply<BTreeSet<u32>> {
-        match self.dump(RouteNetlinkMessage::GetTrafficFilter(way_out())).await {
-            Ok(filters) => {
-                Ok(filters.iter().filter(|f| is_ours(f)).filter_map(program_id).collect())
-            }
+        let ours = |filter| if is_ours(&filter) { program_id(&filter) } else { None };
+        match self.dump(RouteNetlinkMessage::GetTrafficFilter(way_out()), ours).await {
+            Ok(programs) => Ok(programs.into_iter().collect()),
             Err(Errno::EINVAL | Errno::ENOENT) => Ok(BTreeSet::new()),
             Err(e) => Err(e),
         }
