@@ -42,7 +42,10 @@ use std::{
     sync::Arc,
     time::{Instant, SystemTime},
 };
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, mpsc, watch},
+};
 
 /// The agent.
 pub struct Agent {
@@ -55,6 +58,8 @@ pub struct Agent {
     /// Whether a teardown is done.
     over: watch::Sender<bool>,
     started: Instant,
+    /// Where changes are made.
+    runtime: Handle,
     /// Where the files are that declare what should exist.
     spec_dir: PathBuf,
     /// Held for as long as the agent lives.
@@ -85,6 +90,12 @@ struct Inner {
 }
 
 impl Agent {
+    /// The runtime that the agent was started on, which makes its changes.
+    #[must_use]
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// Waits until a teardown is done.
     pub async fn torn_down(&self) {
         // An error means that the sender is gone, and it lives in `self`.

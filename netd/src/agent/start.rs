@@ -40,6 +40,7 @@ use std::{
     time::Instant,
 };
 use tokio::{
+    runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::{Mutex, mpsc, watch},
 };
@@ -97,6 +98,7 @@ impl Agent {
             changed: changes,
             over: watch::Sender::new(false),
             started: Instant::now(),
+            runtime: Handle::current(),
             spec_dir: config.spec_dir.clone(),
             _locks: locks,
         });

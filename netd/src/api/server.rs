@@ -25,6 +25,7 @@ use extract::{Force, Input, Reference, SPEC_LIMIT};
 use gate::MOST_ORDINARY;
 use serde::Serialize;
 use std::{future::Future, sync::Arc};
+use tokio::task::JoinError;
 
 pub use listen::serve;
 
@@ -60,7 +61,7 @@ async fn networks(State(agent): Shared) -> Response {
 }
 
 async fn create_network(State(agent): Shared, Input(request): Input<NetworkCreate>) -> Response {
-    run(async move { agent.create_network(&request).await }).await
+    change(agent, |agent| async move { agent.create_network(&request).await }).await
 }
 
 async fn network(State(agent): Shared, Reference(of): Reference) -> Response {
@@ -68,14 +69,14 @@ async fn network(State(agent): Shared, Reference(of): Reference) -> Response {
 }
 
 async fn remove_network(State(agent): Shared, Reference(of): Reference) -> Response {
-    run(async move { agent.remove_network(&of).await }).await
+    change(agent, |agent| async move { agent.remove_network(&of).await }).await
 }
 
 async fn prune_networks(State(agent): Shared, Reference(of): Reference, uri: Uri) -> Response {
     if of != "prune" {
         return unknown(uri).await;
     }
-    run(async move { agent.prune_networks().await }).await
+    change(agent, |agent| async move { agent.prune_networks().await }).await
 }
 
 async fn connect(
@@ -83,7 +84,7 @@ async fn connect(
     Reference(to): Reference,
     Input(request): Input<NetworkConnect>,
 ) -> Response {
-    run(async move { agent.connect(&to, &request).await }).await
+    change(agent, |agent| async move { agent.connect(&to, &request).await }).await
 }
 
 async fn disconnect(
@@ -91,7 +92,7 @@ async fn disconnect(
     Reference(from): Reference,
     Input(request): Input<NetworkDisconnect>,
 ) -> Response {
-    run(async move { agent.disconnect(&from, &request).await.map(nothing) }).await
+    change(agent, |agent| async move { agent.disconnect(&from, &request).await.map(nothing) }).await
 }
 
 async fn containers(State(agent): Shared) -> Response {
@@ -102,7 +103,7 @@ async fn create_container(
     State(agent): Shared,
     Input(request): Input<ContainerCreate>,
 ) -> Response {
-    run(async move { agent.create_container(&request).await }).await
+    change(agent, |agent| async move { agent.create_container(&request).await }).await
 }
 
 async fn container(State(agent): Shared, Reference(of): Reference) -> Response {
@@ -114,7 +115,7 @@ async fn start(
     Reference(of): Reference,
     Input(request): Input<ContainerStart>,
 ) -> Response {
-    run(async move { agent.start_container(&of, request).await }).await
+    change(agent, |agent| async move { agent.start_container(&of, request).await }).await
 }
 
 async fn exit(
@@ -122,7 +123,7 @@ async fn exit(
     Reference(of): Reference,
     Input(request): Input<ContainerExit>,
 ) -> Response {
-    run(async move { agent.exit_container(&of, request).await.map(nothing) }).await
+    change(agent, |agent| async move { agent.exit_container(&of, request).await.map(nothing) }).await
 }
 
 async fn stop(
@@ -130,7 +131,7 @@ async fn stop(
     Reference(of): Reference,
     Input(request): Input<ContainerStop>,
 ) -> Response {
-    run(async move { agent.stop_container(&of, request).await }).await
+    change(agent, |agent| async move { agent.stop_container(&of, request).await }).await
 }
 
 async fn publish(
@@ -138,7 +139,7 @@ async fn publish(
     Reference(of): Reference,
     Input(request): Input<ContainerPublish>,
 ) -> Response {
-    run(async move { agent.publish(&of, &request).await }).await
+    change(agent, |agent| async move { agent.publish(&of, &request).await }).await
 }
 
 async fn unpublish(
@@ -146,7 +147,7 @@ async fn unpublish(
     Reference(of): Reference,
     Input(request): Input<ContainerUnpublish>,
 ) -> Response {
-    run(async move { agent.unpublish(&of, &request).await.map(nothing) }).await
+    change(agent, |agent| async move { agent.unpublish(&of, &request).await.map(nothing) }).await
 }
 
 async fn remove_container(
@@ -154,11 +155,11 @@ async fn remove_container(
     Reference(of): Reference,
     Force(force): Force,
 ) -> Response {
-    run(async move { agent.remove_container(&of, force).await }).await
+    change(agent, |agent| async move { agent.remove_container(&of, force).await }).await
 }
 
 async fn apply(State(agent): Shared, Input(request): Input<Apply, SPEC_LIMIT>) -> Response {
-    run(async move { agent.apply(&request).await }).await
+    change(agent, |agent| async move { agent.apply(&request).await }).await
 }
 
 async fn export(State(agent): Shared) -> Response {
@@ -178,7 +179,7 @@ async fn doctor(State(agent): Shared) -> Response {
 }
 
 async fn teardown(State(agent): Shared) -> Response {
-    run(async move { agent.teardown().await.map(nothing) }).await
+    change(agent, |agent| async move { agent.teardown().await.map(nothing) }).await
 }
 
 async fn unknown(uri: Uri) -> Response {
@@ -198,13 +199,26 @@ async fn busy() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(CONNECTION, "close")], Json(error)).into_response()
 }
 
-/// Runs a request in a task of its own and turns what comes of it into an answer.
+/// Runs a request that only looks, in a task of its own, and turns what comes of it into an answer.
 async fn run<T, F>(request: F) -> Response
 where
     T: Serialize + Send + 'static,
     F: Future<Output = Result<T>> + Send + 'static,
 {
-    match tokio::spawn(request).await {
+    answer(tokio::spawn(request).await)
+}
+
+/// As [`run`], where the agent makes its changes: whoever only looks waits for none of them.
+async fn change<T, F>(agent: Arc<Agent>, request: impl FnOnce(Arc<Agent>) -> F) -> Response
+where
+    T: Serialize + Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    answer(agent.runtime().clone().spawn(request(agent)).await)
+}
+
+fn answer<T: Serialize>(done: std::result::Result<Result<T>, JoinError>) -> Response {
+    match done {
         Ok(Ok(value)) => Json(value).into_response(),
         Ok(Err(error)) => failure(&error),
         Err(_) => failure(&Error::internal("netd failed at this request; its log says where")),

@@ -10,7 +10,10 @@ use netd::{
 };
 use sd_notify::NotifyState;
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    signal::unix::{SignalKind, signal},
+};
 
 fn main() -> ExitCode {
     match start(usage::parse()) {
@@ -26,21 +29,35 @@ fn start(args: Args) -> Result<()> {
     let config = Config::load(args, |path| std::fs::read_to_string(path))?;
     logging::start(&config.log_level)?;
     config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::kernel(format!("cannot start threads: {e}")))?;
-    runtime.block_on(run(&config))
+    // What the kernel answers to the one thread that changes things, that thread takes up itself: no other
+    // processor has to be woken, which takes longer than most changes do.
+    let changes = runtime("netd-changes", 1)?;
+    let requests = runtime("netd-requests", WORKERS)?;
+    let done = requests.block_on(run(config, changes.handle()));
+    // A file that does not answer holds up a thread, and not the end.
+    requests.shutdown_background();
+    changes.shutdown_background();
+    done
 }
 
-async fn run(config: &Config) -> Result<()> {
+fn runtime(name: &str, workers: usize) -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .thread_name(name)
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::kernel(format!("cannot start threads: {e}")))
+}
+
+async fn run(config: Config, changes: &Handle) -> Result<()> {
     let watch = |kind| signal(kind).map_err(|e| Error::kernel(format!("no signals: {e}")));
     let (mut terminate, mut interrupt) =
         (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);
-    let agent = Agent::start(config).await?;
-    let socket = Socket::listen(&config.socket)?;
-    tracing::info!("netd {} answers on {}", env!("CARGO_PKG_VERSION"), config.socket.display());
+    let path = config.socket.clone();
+    let agent = changes.spawn(async move { Agent::start(&config).await });
+    let agent = agent.await.map_err(|e| Error::internal(format!("the start failed: {e}")))??;
+    let socket = Socket::listen(&path)?;
+    tracing::info!("netd {} answers on {}", env!("CARGO_PKG_VERSION"), path.display());
     notify(NotifyState::Ready);
     let ending = async {
         tokio::select! {
@@ -62,5 +79,5 @@ fn notify(state: NotifyState) {
     }
 }
 
-/// Requests are few, and changes happen one after the other anyway.
-const WORKERS: usize = 2;
+/// Requests that only look are few.
+const WORKERS: usize = 1;
