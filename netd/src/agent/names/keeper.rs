@@ -76,6 +76,8 @@ pub(super) struct Keeper {
     links: u64,
     retry: Option<Instant>,
     pause: Duration,
+    /// When netd-dns is to end, which nobody asks any more.
+    leave: Option<Instant>,
 }
 
 impl Keeper {
@@ -90,12 +92,13 @@ impl Keeper {
             links: 0,
             retry: None,
             pause: FIRST_PAUSE,
+            leave: None,
         }
     }
 
     pub(super) fn run(mut self, events: &Receiver<Event>) {
         loop {
-            let event = match self.retry {
+            let event = match self.retry.into_iter().chain(self.leave).min() {
                 Some(due) => events.recv_timeout(due.saturating_duration_since(Instant::now())),
                 None => events.recv().map_err(RecvTimeoutError::from),
             };
@@ -133,12 +136,30 @@ impl Keeper {
     /// Does what was ordered, as far as that goes now.
     fn provide(&mut self) {
         let problems = if self.order.places.is_empty() && !self.home.is_a_service() {
-            self.end();
+            self.linger();
             Vec::new()
         } else {
+            self.leave = None;
             self.serve()
         };
         self.note(problems);
+    }
+
+    /// Nobody has names for now: nobody is to answer, unless somebody has some in a moment. To start
+    /// netd-dns takes longer than all else that a container needs.
+    fn linger(&mut self) {
+        let now = Instant::now();
+        let leave = *self.leave.get_or_insert(now + LINGER);
+        if let Some(mut link) = self.link.take_if(|_| now < leave) {
+            // It needs nobody's sockets; whether it has let go of them is told by its end.
+            self.bring_up_to_date(&mut link);
+            if !link.is_broken() {
+                self.link = Some(link);
+                return;
+            }
+            link.kill();
+        }
+        self.end();
     }
 
     fn note(&mut self, problems: Vec<String>) {
@@ -157,8 +178,9 @@ impl Keeper {
         *report = Report { problems, down };
     }
 
-    /// Nobody has names: nobody is to answer.
+    /// Nobody is to answer any more.
     fn end(&mut self) {
+        self.leave = None;
         self.sockets.clear();
         self.links += 1;
         let link = self.link.take();
@@ -279,5 +301,7 @@ impl Keeper {
     }
 }
 
+/// How long netd-dns stays when nobody has names.
+const LINGER: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
