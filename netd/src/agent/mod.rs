@@ -118,6 +118,15 @@ impl Inner {
     async fn change<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
         let mut next = Spec::clone(&self.spec);
         let value = edit(&mut next)?;
+        self.advance_to(next).await?;
+        Ok(value)
+    }
+
+    /// Provides `next` in the place of the spec, wholly or not at all.
+    ///
+    /// # Errors
+    /// As those of [`Inner::change`].
+    async fn advance_to(&mut self, next: Spec) -> Result<()> {
         let before = self.store_spec(next)?;
         let advanced =
             advance(&mut self.live, &mut self.seen, &before, &self.spec, &self.uplinks).await;
@@ -127,7 +136,7 @@ impl Inner {
             Ok(()) => {
                 self.follow(&before);
                 self.announce().await;
-                Ok(value)
+                Ok(())
             }
             Err(error) => Err(self.put_back(before, error).await),
         }

@@ -48,14 +48,18 @@ impl Inner {
         edit: impl Fn(&mut Spec, &mut PortHost<'_>) -> Result<T>,
     ) -> Result<T> {
         let mut view = self.port_view(publishes).await?;
-        // What the host had a moment ago does not refuse what it may have by now.
-        let mut trial = Spec::clone(&self.spec);
-        if publishes && view.lend(|ports| edit(&mut trial, ports)).is_err() {
-            self.live.observe().await?;
-            view = self.port_view(publishes).await?;
-        }
-        view.cursor = self.cursor.unwrap_or(view.ephemeral.first());
-        let value = self.change(|spec| view.lend(|ports| edit(spec, ports))).await?;
+        let mut next = Spec::clone(&self.spec);
+        let value = match view.lend(|ports| edit(&mut next, ports)) {
+            // What the host had a moment ago does not refuse what it may have by now.
+            Err(_) if publishes => {
+                self.live.observe().await?;
+                view = self.port_view(publishes).await?;
+                next = Spec::clone(&self.spec);
+                view.lend(|ports| edit(&mut next, ports))?
+            }
+            edited => edited?,
+        };
+        self.advance_to(next).await?;
         self.cursor = Some(view.cursor);
         Ok(value)
     }
@@ -65,13 +69,13 @@ impl Inner {
     /// # Errors
     /// The kernel's settings can't be read.
     pub(super) async fn port_view(&mut self, publishes: bool) -> Result<HostPorts> {
-        let (host, sockets) = match publishes {
-            true => (self.host().await?, HostSockets::read()?),
-            false => (Host::default(), HostSockets::default()),
+        let host = match publishes {
+            true => self.host().await?,
+            false => Host::default(),
         };
         let (ephemeral, reserved) = (ports::ephemeral_range()?, ports::reserved()?);
         let cursor = self.cursor.unwrap_or(ephemeral.first());
-        Ok(HostPorts { host, sockets, ephemeral, reserved, cursor })
+        Ok(HostPorts { host, sockets: HostSockets::default(), ephemeral, reserved, cursor })
     }
 
     /// The host as it was when it was last looked at.

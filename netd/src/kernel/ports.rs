@@ -16,39 +16,35 @@ use nix::{
     },
 };
 use std::{
+    cell::OnceCell,
     collections::BTreeSet,
     fs, io,
     net::{IpAddr, SocketAddr},
     os::fd::AsRawFd,
 };
 
-/// The ports that sockets of the host's have, on whatever address.
+/// The ports that sockets of the host's have, on whatever address, in the network namespace of the
+/// thread that asks: TCP sockets that listen, all UDP sockets, SCTP sockets that are bound. Each protocol
+/// is looked at once, when its ports are first asked for.
 #[derive(Clone, Debug, Default)]
 pub struct HostSockets {
-    tcp: BTreeSet<u16>,
-    udp: BTreeSet<u16>,
-    sctp: BTreeSet<u16>,
+    tcp: OnceCell<Result<BTreeSet<u16>>>,
+    udp: OnceCell<Result<BTreeSet<u16>>>,
+    sctp: OnceCell<Result<BTreeSet<u16>>>,
 }
 
 impl HostSockets {
-    /// Reads them in the calling thread's network namespace: TCP sockets that listen, all UDP
-    /// sockets, SCTP sockets that are bound.
-    ///
-    /// # Errors
-    /// The kernel can't be asked.
-    pub fn read() -> Result<Self> {
-        let tcp = match netlink::listening_ports()? {
-            Some(ports) => ports,
-            None => [read_table("tcp", true)?, read_table("tcp6", true)?].concat(),
-        };
-        let udp = [read_table("udp", false)?, read_table("udp6", false)?].concat();
-        let sctp = parse_endpoints(&read_text("sctp/eps")?);
-        let set = |ports: Vec<u16>| ports.into_iter().filter(|port| *port != 0).collect();
-        Ok(Self { tcp: set(tcp), udp: set(udp), sctp: set(sctp) })
+    fn held(&self, protocol: Protocol) -> &Result<BTreeSet<u16>> {
+        match protocol {
+            Protocol::Tcp => self.tcp.get_or_init(|| set(tcp)),
+            Protocol::Udp => self.udp.get_or_init(|| set(udp)),
+            Protocol::Sctp => self.sctp.get_or_init(|| set(sctp)),
+        }
     }
 
     /// The first of these ports that a host process has on the address or on one that covers it,
-    /// with the reason in the kernel's words: `address already in use` and the like.
+    /// with the reason in the kernel's words: `address already in use` and the like. Where the kernel
+    /// does not tell which ports are held, all count as held.
     #[must_use]
     pub fn holder(
         &self,
@@ -56,21 +52,39 @@ impl HostSockets {
         ports: PortRange,
         protocol: Protocol,
     ) -> Option<(u16, String)> {
-        let held = match protocol {
-            Protocol::Tcp => &self.tcp,
-            Protocol::Udp => &self.udp,
-            Protocol::Sctp => &self.sctp,
-        };
         let refused =
             |port: u16| try_bind(address, port, protocol).err().map(|errno| (port, reason(errno)));
         if protocol == Protocol::Tcp && ports.first() == ports.last() {
             let port = ports.first();
             let errno = try_bind(address, port, protocol).err()?;
-            let counts = errno == Errno::EADDRINUSE || held.contains(&port);
+            let counts = errno == Errno::EADDRINUSE
+                || self.held(protocol).as_ref().map_or(true, |held| held.contains(&port));
             return counts.then(|| (port, reason(errno)));
         }
-        held.range(ports.first()..=ports.last()).copied().find_map(refused)
+        match self.held(protocol) {
+            Ok(held) => held.range(ports.first()..=ports.last()).copied().find_map(refused),
+            Err(error) => Some((ports.first(), error.to_string())),
+        }
     }
+}
+
+fn set(read: fn() -> Result<Vec<u16>>) -> Result<BTreeSet<u16>> {
+    Ok(read()?.into_iter().filter(|port| *port != 0).collect())
+}
+
+fn tcp() -> Result<Vec<u16>> {
+    match netlink::listening_ports()? {
+        Some(ports) => Ok(ports),
+        None => Ok([read_table("tcp", true)?, read_table("tcp6", true)?].concat()),
+    }
+}
+
+fn udp() -> Result<Vec<u16>> {
+    Ok([read_table("udp", false)?, read_table("udp6", false)?].concat())
+}
+
+fn sctp() -> Result<Vec<u16>> {
+    Ok(parse_endpoints(&read_text("sctp/eps")?))
 }
 
 fn reason(errno: Errno) -> String {
@@ -185,7 +199,7 @@ mod tests {
     const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
     fn holder(address: IpAddr, port: u16, protocol: Protocol) -> Option<(u16, String)> {
-        HostSockets::read().unwrap().holder(address, PortRange::single(port), protocol)
+        HostSockets::default().holder(address, PortRange::single(port), protocol)
     }
 
     #[test]
@@ -217,7 +231,7 @@ mod tests {
         let listener = TcpListener::bind((LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let all = PortRange::new(1, 65_535).unwrap();
-        let sockets = HostSockets::read().unwrap();
+        let sockets = HostSockets::default();
         let (first, _) = sockets.holder(ANY, all, Protocol::Tcp).unwrap();
         assert!(first <= port);
         let here = PortRange::new(port, u16::MAX).unwrap();
