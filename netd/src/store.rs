@@ -195,7 +195,7 @@ type Found = (Remembered, Option<String>);
 fn open_and_read(path: &Path) -> std::result::Result<(Database, Found), Fault> {
     let mut kind = "damaged";
     let attempt = || -> Outcome<(Database, Found)> {
-        let database = Database::create(path)?;
+        let database = Database::builder().set_cache_size(CACHE).create(path)?;
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
         if let Some(newer) = newer_form(&database)? {
             kind = "newer";
@@ -250,6 +250,8 @@ pub fn make_directory(path: &Path) -> Result<()> {
 /// The file in a state directory that keeps a second agent out.
 pub const LOCK: &str = "lock";
 const FILE: &str = "state.redb";
+/// Bytes of the file that are kept in memory; little is ever read twice.
+const CACHE: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests;
