@@ -7,13 +7,17 @@ use crate::etc::{
     hosts::{self, Record},
     resolv::{self, Resolving},
 };
-use crate::kernel::{etc, netns::Namespace, sysctl};
+use crate::kernel::{
+    etc,
+    netns::{Namespace, visit},
+    sysctl,
+};
 use crate::spec::{
     Spec,
     container::{Container, Endpoint, Mode, Source, Status},
     name::Id,
 };
-use std::path::Path;
+use std::{os::fd::AsFd, path::Path};
 
 impl Inner {
     /// Writes the files of a container that is about to start in `namespace`; none is the host's.
@@ -27,7 +31,7 @@ impl Inner {
             return Ok(());
         }
         let directory = self.store.container_directory(id);
-        let ipv6 = namespace.map_or(Ok(true), |namespace| namespace.run(has_ipv6))?;
+        let ipv6 = namespace.map_or(Ok(true), |namespace| visit(namespace.as_fd(), has_ipv6))?;
         if let Some(text) = hosts_file(&self.spec, container, ipv6)? {
             etc::put(&directory.join("hosts"), &text)?;
         }

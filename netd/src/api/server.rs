@@ -123,7 +123,8 @@ async fn exit(
     Reference(of): Reference,
     Input(request): Input<ContainerExit>,
 ) -> Response {
-    change(agent, |agent| async move { agent.exit_container(&of, request).await.map(nothing) }).await
+    change(agent, |agent| async move { agent.exit_container(&of, request).await.map(nothing) })
+        .await
 }
 
 async fn stop(

@@ -184,8 +184,9 @@ impl Live {
             Step::PutVeth(name, veth) => {
                 self.insides.touch(veth.netns);
                 self.departures.clear(name, veth.netns).await?;
-                let namespace = self.insides.namespace(veth.netns)?;
-                let index = self.host.put_veth(name, veth, namespace).await?;
+                let namespace = self.insides.namespace(veth.netns)?.clone();
+                let inside = self.insides.socket(veth.netns)?;
+                let index = self.host.put_veth_by(name, veth, &namespace, inside).await?;
                 self.meet(index, name);
                 self.insides.meet(name, veth);
                 Ok(())

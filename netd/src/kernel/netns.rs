@@ -1,5 +1,5 @@
 //! Network namespaces: opening one by process or path, proving that it is one, and running code
-//! inside it on a thread of its own.
+//! inside it.
 
 use crate::{
     error::{Error, Result},
@@ -18,7 +18,8 @@ use std::{
     fs,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::Path,
-    thread,
+    process, thread,
+    time::Duration,
 };
 
 /// An open network namespace. It lives for as long as this value does.
@@ -133,6 +134,39 @@ pub fn run_in<T: Send>(namespace: BorrowedFd<'_>, work: impl FnOnce() -> T + Sen
     }
 }
 
+/// As [`run_in`], on the calling thread, which is back in its own namespace when this returns: for quick
+/// work that starts no thread and waits for nothing.
+///
+/// # Errors
+/// `Kernel` where the thread can't enter.
+pub fn visit<T>(namespace: BorrowedFd<'_>, work: impl FnOnce() -> T) -> Result<T> {
+    visited(namespace, work).map_err(|e| refused(e, "cannot enter a network namespace"))
+}
+
+fn visited<T>(namespace: BorrowedFd<'_>, work: impl FnOnce() -> T) -> nix::Result<T> {
+    let _home = Home(open(OWN, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?);
+    setns(namespace, CloneFlags::CLONE_NEWNET)?;
+    Ok(work())
+}
+
+/// Where the calling thread goes back to, whatever becomes of its work.
+struct Home(OwnedFd);
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        for _ in 0..RETURNS {
+            if setns(self.0.as_fd(), CloneFlags::CLONE_NEWNET).is_ok() {
+                return;
+            }
+            // Memory that the kernel lacks for the moment.
+            thread::sleep(Duration::from_millis(1));
+        }
+        // What this thread did to the host from now on, it would do to a container.
+        tracing::error!("cannot come back from a network namespace");
+        process::abort();
+    }
+}
+
 /// When process `pid` was started, in clock ticks since boot; with the pid it names a process
 /// for good.
 ///
@@ -174,11 +208,7 @@ fn at_path(path: &Path, what: &str) -> Result<(OwnedFd, u64)> {
 /// The namespace as it looks from inside: unlike a file bound to a path, such a descriptor keeps
 /// nobody from unmounting that path.
 fn reopen(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
-    let reopened = on_a_thread(|| {
-        setns(namespace, CloneFlags::CLONE_NEWNET)?;
-        open(OWN, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
-    });
-    reopened.unwrap_or(Err(Errno::EAGAIN))
+    visited(namespace, || open(OWN, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))?
 }
 
 fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
@@ -228,6 +258,8 @@ fn advice(error: Errno) -> String {
 
 /// The calling thread's network namespace.
 const OWN: &str = "/proc/thread-self/ns/net";
+/// How often a thread tries to come back.
+const RETURNS: usize = 100;
 /// Field numbers of `/proc/PID/stat`, counted from 1.
 const COMMAND: usize = 2;
 const START_TIME: usize = 22;

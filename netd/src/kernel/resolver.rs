@@ -5,7 +5,7 @@ mod process;
 
 pub use process::{Home, Running, ends_at_once};
 
-use super::netns::Namespace;
+use super::netns::{Namespace, visit};
 use crate::dns::protocol::{ClientId, Message};
 use crate::error::{Error, Result};
 use netd_common::resolver::{RESOLVER, RESOLVER_PORT};
@@ -66,7 +66,7 @@ impl Sockets {
     }
 
     fn open(namespace: &Namespace, at: SocketAddrV4, more: (usize, usize)) -> Result<Self> {
-        namespace.run(|| make(at, more))?.map_err(|error| {
+        visit(namespace.as_fd(), || make(at, more))?.map_err(|error| {
             let what = format!("cannot listen on {at} in network namespace {}", namespace.id().0);
             match error.kind() {
                 io::ErrorKind::AddrInUse => {

@@ -67,7 +67,7 @@ impl Netlink {
     pub fn polls(namespace: BorrowedFd<'_>, name: &InterfaceName) -> Result<bool> {
         let ask = || Generic::open()?.has(name, Feature::Aggregation);
         let what = format!("read GRO of {name} in its container");
-        netns::run_in(namespace, || ask().map_err(|e| failed(&what, &e)))?
+        netns::visit(namespace, || ask().map_err(|e| failed(&what, &e)))?
     }
 
     /// Makes a device of a namespace poll what it receives, or not any more.
@@ -77,7 +77,7 @@ impl Netlink {
     pub fn set_polling(namespace: BorrowedFd<'_>, name: &InterfaceName, on: bool) -> Result<()> {
         let set = || Generic::open()?.set(name, Feature::Aggregation, on);
         let what = format!("switch GRO of {name} in its container");
-        netns::run_in(namespace, || set().map_err(|e| failed(&what, &e)))?
+        netns::visit(namespace, || set().map_err(|e| failed(&what, &e)))?
     }
 }
 

@@ -2,15 +2,17 @@
 
 use super::{Netlink, unopened};
 use crate::error::Result;
+use futures_util::FutureExt;
 use nix::errno::Errno;
 use rtnetlink::{
     MulticastGroup,
     sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE},
 };
-use std::{io, os::fd::BorrowedFd};
+use std::{io, os::fd::BorrowedFd, time::Duration};
 use tokio::{
     sync::mpsc::{self, Receiver, error::TrySendError},
     task::AbortHandle,
+    time,
 };
 
 impl Netlink {
@@ -79,6 +81,11 @@ async fn forward(socket: TokioSocket, tell: impl Fn() -> bool) {
         if !tell() {
             return;
         }
+        // What made it makes more, and is not to wait for this.
+        time::sleep(PAUSE).await;
+        while let Some(Ok(())) = socket.recv(&mut message).now_or_never() {
+            message.clear();
+        }
     }
 }
 
@@ -94,5 +101,7 @@ const GROUPS: [MulticastGroup; 8] = [
     MulticastGroup::Ipv4Netconf,
     MulticastGroup::Ipv6Netconf,
 ];
+/// How long to let more of the same come.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Bytes of one notification; what is longer is cut, which does no harm: nobody reads it.
 const RECEIVE_BUFFER: usize = 256;

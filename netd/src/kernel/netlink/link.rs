@@ -155,17 +155,30 @@ impl Netlink {
 
     /// The device called `name`.
     pub(super) async fn link(&self, name: &InterfaceName) -> Result<Option<Link>> {
-        match self.ask(vec![look_up(name)]).await.pop().map_or(Err(Errno::EPIPE), described) {
-            Ok(link) => Ok(Some(link)),
-            Err(Errno::ENODEV) => Ok(None),
-            Err(e) => Err(refused(format!("look up device {name}"))(e)),
-        }
+        let [link] = self.links_of([name]).await?;
+        Ok(link)
     }
 
     /// The device called `name`, which must exist.
     pub(super) async fn existing(&self, name: &InterfaceName) -> Result<Link> {
-        let missing = || Error::kernel(format!("device {name} does not exist; it was deleted"));
-        self.link(name).await?.ok_or_else(missing)
+        self.link(name).await?.ok_or_else(|| missing(name))
+    }
+
+    /// The devices of these names.
+    pub(super) async fn links_of<const N: usize>(
+        &self,
+        names: [&InterfaceName; N],
+    ) -> Result<[Option<Link>; N]> {
+        let replies = self.ask(names.map(look_up).into()).await;
+        let mut links = [const { None }; N];
+        for ((name, reply), link) in names.iter().zip(replies).zip(&mut links) {
+            *link = match described(reply) {
+                Ok(link) => Some(link),
+                Err(Errno::ENODEV) => None,
+                Err(e) => return Err(refused(format!("look up device {name}"))(e)),
+            };
+        }
+        Ok(links)
     }
 
     /// Every device of the namespace.
@@ -209,6 +222,11 @@ impl Netlink {
             result => result,
         }
     }
+}
+
+/// A device is not there that must be.
+pub(super) fn missing(name: &InterfaceName) -> Error {
+    Error::kernel(format!("device {name} does not exist; it was deleted"))
 }
 
 /// Bytes before the network header in a device's frames, as programs see them.

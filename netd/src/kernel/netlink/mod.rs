@@ -111,14 +111,14 @@ impl Netlink {
         Self::open_after(namespace, || Ok(())).map(|(socket, ())| socket)
     }
 
-    /// A socket in `namespace`, opened by a thread that does `work` in there, on the runtime, first.
-    fn open_after<T: Send>(
+    /// A socket in `namespace`, after `work` in there, on the runtime.
+    fn open_after<T>(
         namespace: BorrowedFd<'_>,
-        work: impl FnOnce() -> Result<T> + Send,
+        work: impl FnOnce() -> Result<T>,
     ) -> Result<(Self, T)> {
         let runtime = runtime::Handle::current();
         let copy = namespace.try_clone_to_owned().map_err(|e| unopened(&e))?;
-        netns::run_in(namespace, move || {
+        netns::visit(namespace, move || {
             let _entered = runtime.enter();
             let done = work()?;
             let socket = Self::connect(Some(copy)).map_err(|e| unopened(&e))?;
@@ -141,7 +141,7 @@ impl Netlink {
             None => connection(),
             Some(namespace) => {
                 let runtime = runtime::Handle::current();
-                netns::run_in(namespace.as_fd(), move || {
+                netns::visit(namespace.as_fd(), move || {
                     let _entered = runtime.enter();
                     connection()
                 })
@@ -155,8 +155,14 @@ impl Netlink {
 
     /// Sends changes in one go; the kernel makes them in order. The first refusal counts.
     async fn change(&self, requests: Vec<Request>) -> Reply<()> {
+        self.try_all(requests).await.into_iter().collect()
+    }
+
+    /// As [`Netlink::change`], with the outcome of each: a refusal does not keep the kernel from the
+    /// next one.
+    async fn try_all(&self, requests: Vec<Request>) -> Vec<Reply<()>> {
         let requests = requests.into_iter().map(|r| flagged(r, NLM_F_ACK)).collect();
-        self.ask(requests).await.into_iter().try_for_each(|reply| reply.map(drop))
+        self.ask(requests).await.into_iter().map(|reply| reply.map(drop)).collect()
     }
 
     /// Sends requests in order and gives one answer for each.

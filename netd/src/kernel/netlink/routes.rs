@@ -46,30 +46,22 @@ impl Netlink {
     /// # Errors
     /// `Kernel` where the kernel refuses: a gateway has to be on a connected subnet.
     pub async fn set_gateways(&self, gateways: &Gateways) -> Result<()> {
-        let ipv4 = gateways.ipv4.map(IpAddr::V4);
-        let ipv6 = gateways.ipv6.map(IpAddr::V6);
-        self.set_gateway(AddressFamily::Inet, ipv4).await?;
-        self.set_gateway(AddressFamily::Inet6, ipv6).await
-    }
-
-    async fn set_gateway(&self, family: AddressFamily, gateway: Option<IpAddr>) -> Result<()> {
-        let mut message = main_table(family);
-        message.header.protocol = ROUTE_PROTOCOL;
-        let Some(address) = gateway else {
-            message.header.scope = RouteScope::NoWhere;
-            let request = RouteNetlinkMessage::DelRoute(message).into();
-            return match self.change(vec![request]).await {
+        let families = [
+            (AddressFamily::Inet, gateways.ipv4.map(IpAddr::V4)),
+            (AddressFamily::Inet6, gateways.ipv6.map(IpAddr::V6)),
+        ];
+        let requests = families.map(|(family, gateway)| set_gateway(family, gateway));
+        let replies = self.try_all(requests.into()).await;
+        families.into_iter().zip(replies).try_for_each(|((_, gateway), reply)| {
+            match (gateway, reply) {
                 // There is no such route, or no such family.
-                Ok(()) | Err(Errno::ESRCH | Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT) => Ok(()),
-                Err(e) => Err(refused("remove a container's default route")(e)),
-            };
-        };
-        message.attributes.push(RouteAttribute::Gateway(address.into()));
-        let mut request = Request::from(RouteNetlinkMessage::NewRoute(message));
-        request.header.flags = NLM_F_CREATE | NLM_F_REPLACE;
-        self.change(vec![request])
-            .await
-            .map_err(refused(format!("set a container's default route by {address}")))
+                (None, Err(Errno::ESRCH | Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT)) => Ok(()),
+                (None, reply) => reply.map_err(refused("remove a container's default route")),
+                (Some(address), reply) => {
+                    reply.map_err(refused(format!("set a container's default route by {address}")))
+                }
+            }
+        })
     }
 
     /// The unicast routes of the main table, of both families.
@@ -133,6 +125,20 @@ pub(super) fn connect(index: u32, addresses: &BTreeSet<IpNet>) -> Vec<Request> {
         request
     };
     leading.map(request).collect()
+}
+
+/// Sets a default route; without a gateway, removes the one that netd set.
+fn set_gateway(family: AddressFamily, gateway: Option<IpAddr>) -> Request {
+    let mut message = main_table(family);
+    message.header.protocol = ROUTE_PROTOCOL;
+    let Some(address) = gateway else {
+        message.header.scope = RouteScope::NoWhere;
+        return RouteNetlinkMessage::DelRoute(message).into();
+    };
+    message.attributes.push(RouteAttribute::Gateway(address.into()));
+    let mut request = Request::from(RouteNetlinkMessage::NewRoute(message));
+    request.header.flags = NLM_F_CREATE | NLM_F_REPLACE;
+    request
 }
 
 fn main_table(family: AddressFamily) -> RouteMessage {

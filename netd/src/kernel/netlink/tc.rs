@@ -107,7 +107,8 @@ impl Netlink {
     }
 }
 
-fn bind(index: u32) -> Request {
+/// A request to bind a device to the two shared blocks.
+pub(super) fn bind(index: u32) -> Request {
     let mut message = clsact(index);
     let number =
         |kind, block: u32| TcAttribute::Other(DefaultNla::new(kind, block.to_ne_bytes().to_vec()));

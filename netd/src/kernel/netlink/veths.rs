@@ -5,11 +5,14 @@ use super::{
     link::{self, Link},
     ownership::{self, Owner},
     refused, routes,
-    tc::{EGRESS_BLOCK, INGRESS_BLOCK},
+    tc::{EGRESS_BLOCK, INGRESS_BLOCK, bind},
 };
 use crate::{
     error::{Error, Result},
-    kernel::{netns::Namespace, sysctl},
+    kernel::{
+        netns::{Namespace, visit},
+        sysctl,
+    },
     spec::name::InterfaceName,
     state::Veth,
 };
@@ -47,19 +50,36 @@ impl Netlink {
         veth: &Veth,
         namespace: &Namespace,
     ) -> Result<u32> {
-        let bridge = self.existing(&veth.bridge).await?;
+        self.put_veth_by(name, veth, namespace, &Self::open_in(namespace.as_fd())?).await
+    }
+
+    /// As [`Netlink::put_veth`], with a socket `inside` of the namespace.
+    ///
+    /// # Errors
+    /// As [`Netlink::put_veth`].
+    pub async fn put_veth_by(
+        &self,
+        name: &InterfaceName,
+        veth: &Veth,
+        namespace: &Namespace,
+        inside: &Self,
+    ) -> Result<u32> {
+        let [bridge, known] = self.links_of([&veth.bridge, name]).await?;
+        let bridge = bridge.ok_or_else(|| link::missing(&veth.bridge))?;
         if !matches!(bridge.owner, Some(Owner::Network(_))) {
             return Err(ownership::taken(&bridge));
         }
         let owner = Owner::Endpoint(veth.endpoint.clone());
-        if let Some(link) = self.link(name).await? {
+        if let Some(link) = known {
             owner.require(&link)?;
             self.reshape(name, veth, &link, bridge.index).await?;
-            self.finish_inside(name, veth, &link, namespace, false).await?;
+            let inside = Inside { namespace, socket: inside, is_new: false };
+            inside.finish(name, veth, &link).await?;
             return Ok(link.index);
         }
         let link = self.create_veth(name, veth, namespace, bridge.index, &owner).await?;
-        let result = self.finish_veth(name, veth, &link, namespace).await;
+        let inside = Inside { namespace, socket: inside, is_new: true };
+        let result = self.finish_veth(name, veth, &link, &inside).await;
         if result.is_err() {
             // The first failure is the one to report.
             let _ = self.remove(link.index).await;
@@ -129,14 +149,17 @@ impl Netlink {
         name: &InterfaceName,
         veth: &Veth,
         link: &Link,
-        namespace: &Namespace,
+        inside: &Inside<'_>,
     ) -> Result<()> {
         have_no_address(name)?;
-        self.bind_blocks(link.index).await?;
-        self.change(vec![deliver_to(link.index, veth)])
-            .await
-            .map_err(refused(format!("lead {} to device {name}", veth.mac)))?;
-        self.finish_inside(name, veth, link, namespace, true).await
+        let requests = vec![deliver_to(link.index, veth), bind(link.index)];
+        let mut replies = self.try_all(requests).await.into_iter();
+        let mut next = || replies.next().unwrap_or(Err(Errno::EPIPE));
+        next().map_err(refused(format!("lead {} to device {name}", veth.mac)))?;
+        if next().is_err() {
+            self.bind_blocks(link.index).await?;
+        }
+        inside.finish(name, veth, link).await
     }
 
     /// Brings the host side of an existing pair to its form.
@@ -162,21 +185,25 @@ impl Netlink {
         self.change(requests).await.map_err(refused(format!("change veth {name}")))?;
         self.bind_blocks(link.index).await
     }
+}
 
+/// Where the container's side is.
+struct Inside<'a> {
+    namespace: &'a Namespace,
+    socket: &'a Netlink,
+    /// The pair was made a moment ago.
+    is_new: bool,
+}
+
+impl Inside<'_> {
     /// Brings the container's side to its form and sets it up.
-    async fn finish_inside(
-        &self,
-        name: &InterfaceName,
-        veth: &Veth,
-        link: &Link,
-        namespace: &Namespace,
-        new: bool,
-    ) -> Result<()> {
+    async fn finish(&self, name: &InterfaceName, veth: &Veth, link: &Link) -> Result<()> {
         let failed = || refused(format!("set up {} in the container behind {name}", veth.peer));
         let index = link.peer.ok_or_else(|| failed()(Errno::ENODEV))?;
-        let (inside, ()) = Self::open_after(namespace.as_fd(), || set_sysctls(veth))?;
-        if !new {
-            inside.prune_addresses(index, &veth.addresses).await.map_err(failed())?;
+        visit(self.namespace.as_fd(), || set_sysctls(veth))??;
+        if !self.is_new {
+            let pruned = self.socket.prune_addresses(index, &veth.addresses).await;
+            pruned.map_err(failed())?;
         }
         let form =
             vec![LinkAttribute::Mtu(veth.mtu), LinkAttribute::GsoIpv4MaxSize(veth.aggregate)];
@@ -184,10 +211,10 @@ impl Netlink {
         requests.extend(addresses::put(index, &veth.addresses));
         requests.push(link::raise(index));
         requests.push(link::raise(LOOPBACK));
-        if !new {
+        if !self.is_new {
             requests.extend(routes::connect(index, &veth.addresses));
         }
-        inside.change(requests).await.map_err(failed())
+        self.socket.change(requests).await.map_err(failed())
     }
 }
 

@@ -24,13 +24,15 @@ impl Netlink {
     pub async fn put_lo_program(&self, program: BorrowedFd<'_>, name: &str) -> Result<()> {
         let failed = || refused(format!("put program {name} on a container's lo"));
         let fd = u32::try_from(program.as_raw_fd()).map_err(|_| failed()(Errno::EBADF))?;
-        match self.change(vec![make(clsact(LO))]).await {
+        let requests = vec![make(clsact(LO)), put_filter(way_out(), fd, name)];
+        let mut replies = self.try_all(requests).await.into_iter();
+        let mut next = || replies.next().unwrap_or(Err(Errno::EPIPE));
+        match next() {
             // Or an ingress discipline of the container's own: the kernel puts the program there,
             // where the same packets pass.
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(e) => return Err(failed()(e)),
+            Ok(()) | Err(Errno::EEXIST) => next().map_err(failed()),
+            Err(e) => Err(failed()(e)),
         }
-        self.change(vec![put_filter(way_out(), fd, name)]).await.map_err(failed())
     }
 
     /// Takes netd's program off lo, and what it needed there if nobody else uses that. One that is
