@@ -157,7 +157,6 @@ impl Inner {
             if next.live().any(|container| container.name == name.as_str()) {
                 self.live
                     .join(namespace)
-                    .await
                     .map_err(|error| error.context(format!("cannot attach container {name}")))?;
             }
         }

@@ -38,7 +38,7 @@ impl Agent {
             let namespace = Namespace::of_pid(pid)?;
             inner.write_files(&id, Some(&namespace))?;
             let netns = namespace.id();
-            inner.live.join(namespace).await?;
+            inner.live.join(namespace)?;
             netns
         };
         let start = |spec: &mut Spec| {

@@ -30,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::kernel::live::Live;
 use crate::kernel::lock::Lock;
 use crate::kernel::netlink::Departures;
-use crate::spec::{Spec, name::Id};
+use crate::spec::{Spec, container::Source, name::Id};
 use crate::store::Store;
 use problems::Problems;
 use reconcile::{Memory, advance, by_memory, settle};
@@ -128,6 +128,8 @@ impl Inner {
     /// As those of [`Inner::change`].
     async fn advance_to(&mut self, next: Spec) -> Result<()> {
         let before = self.store_spec(next)?;
+        // Beside the kernel, which takes as long.
+        let told = self.announce();
         let advanced =
             advance(&mut self.live, &mut self.seen, &before, &self.spec, &self.uplinks).await;
         self.void_vanished();
@@ -135,7 +137,7 @@ impl Inner {
         match advanced {
             Ok(()) => {
                 self.follow(&before);
-                self.announce().await;
+                told.await;
                 Ok(())
             }
             Err(error) => Err(self.put_back(before, error).await),
@@ -199,7 +201,9 @@ impl Inner {
 
     /// Stores `next` and takes it as the spec; gives the one before.
     fn store_spec(&mut self, next: Spec) -> Result<Arc<Spec>> {
-        let new = gone(&next, &self.spec);
+        let mut new = gone(&next, &self.spec);
+        // Others have their own files.
+        new.retain(|id| next.containers.get(id).is_some_and(|c| c.source == Source::Run));
         let mut store = || {
             new.iter().try_for_each(|id| self.store.make_container_directory(id))?;
             self.store.save(&self.spec, &next)
@@ -219,6 +223,7 @@ impl Inner {
         let known = self.problems.current.clone();
         self.settle_from(&failed).await;
         self.follow(&failed);
+        self.announce().await;
         let new = self.problems.current.iter().find(|problem| !known.contains(problem));
         match unsaved.map(|e| e.to_string()).or(new.cloned()) {
             Some(second) => Error::new(

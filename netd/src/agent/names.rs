@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{netns::Namespace, resolver::Home};
 use crate::names::names;
 use crate::state::Netns;
+use futures_util::{FutureExt, future::BoxFuture};
 use keeper::{Event, Keeper, Order, Place};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
@@ -63,9 +64,9 @@ impl Resolver {
         Reporter(self.report.clone())
     }
 
-    /// Has netd-dns told, and waits until it is, for as long as that makes sense.
-    async fn tell(&self, order: Order) {
-        self.ask(|done| Event::Order(Box::new(order), done), PATIENCE).await;
+    /// Has netd-dns told; what is given waits until it is, for as long as that makes sense.
+    fn tell(&self, order: Order) -> BoxFuture<'static, ()> {
+        self.ask(|done| Event::Order(Box::new(order), done), PATIENCE)
     }
 
     /// Ends netd-dns, and waits for that.
@@ -73,17 +74,23 @@ impl Resolver {
         self.ask(Event::End, LAST_WORD).await;
     }
 
-    async fn ask(&self, event: impl FnOnce(oneshot::Sender<()>) -> Event, patience: Duration) {
+    fn ask(
+        &self,
+        event: impl FnOnce(oneshot::Sender<()>) -> Event,
+        patience: Duration,
+    ) -> BoxFuture<'static, ()> {
         let down = self.reporter().report().down;
         let (sender, done) = oneshot::channel();
         if self.events.send(event(sender)).is_err() {
             tracing::error!("the thread that keeps netd-dns has ended; restart netd");
-            return;
         }
         let patience = if down { IMPATIENCE } else { patience };
-        if timeout(patience, done).await.is_err() {
-            tracing::debug!("netd-dns takes its time");
-        }
+        let answered = async move {
+            if timeout(patience, done).await.is_err() {
+                tracing::debug!("netd-dns takes its time");
+            }
+        };
+        answered.boxed()
     }
 }
 
@@ -102,8 +109,8 @@ impl Reporter {
 }
 
 impl Inner {
-    /// Tells netd-dns what the spec says by now, where it does not know.
-    pub(super) async fn announce(&self) {
+    /// Has netd-dns told what the spec says by now, where it does not know; what is given waits for that.
+    pub(super) fn announce(&self) -> BoxFuture<'static, ()> {
         let names = names(&self.spec, self.resolver.host.is_some());
         let place = |(id, client): (&ClientId, &Client)| {
             if *id == ClientId::HOST {
@@ -113,7 +120,7 @@ impl Inner {
             Some((*id, Place::Container(namespace, !client.resolvers.is_empty())))
         };
         let places = names.clients.iter().filter_map(place).collect();
-        self.resolver.tell(Order { names, places }).await;
+        self.resolver.tell(Order { names, places })
     }
 }
 

@@ -148,7 +148,7 @@ impl Inner {
             if !self.problems.closed.contains_key(&id) {
                 continue;
             }
-            match self.live.join(namespace).await {
+            match self.live.join(namespace) {
                 Ok(()) => joined |= self.problems.closed.remove(&id).is_some(),
                 Err(error) => tracing::debug!("{error}"),
             }

@@ -75,7 +75,7 @@ impl Agent {
         let (foreign, namespace) = self.readers.looks.resolve(&request.container).await?.unzip();
         let mut inner = self.inner.lock().await;
         if let Some(namespace) = namespace {
-            inner.live.join(namespace).await?;
+            inner.live.join(namespace)?;
         }
         let publishes = !request.publish.is_empty() || inner.has_ports(&request.container);
         let connect = |spec: &mut Spec, ports: &mut PortHost<'_>| {

@@ -216,7 +216,7 @@ impl Agent {
         if *self.over.borrow() {
             return Ok(());
         }
-        inner.live.join(namespace).await?;
+        inner.live.join(namespace)?;
         let attached = inner.change(|spec| spec.attach_declared(name, &foreign, seconds())).await;
         // A namespace that was opened for nothing.
         inner.release();

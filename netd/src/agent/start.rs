@@ -168,7 +168,7 @@ impl Inner {
     /// The kernel refuses to tell or to let the agent in: nobody knows, so nothing has ended.
     async fn lost(&mut self, container: &Container, found: Reopened) -> Result<Option<(Id, i32)>> {
         let adopted = match found {
-            Ok(Some(namespace)) => self.live.join(namespace).await,
+            Ok(Some(namespace)) => self.live.join(namespace),
             found => found.map(drop),
         };
         let error = match adopted {

@@ -33,7 +33,9 @@ fn start(args: Args) -> Result<()> {
     // processor has to be woken, which takes longer than most changes do.
     let changes = runtime("netd-changes", 1)?;
     let requests = runtime("netd-requests", WORKERS)?;
-    let done = requests.block_on(run(config, changes.handle()));
+    // Not on this thread, which would only pass on what is asked.
+    let run = requests.spawn(run(config, changes.handle().clone()));
+    let done = requests.block_on(run).unwrap_or_else(|e| Err(Error::internal(e.to_string())));
     // A file that does not answer holds up a thread, and not the end.
     requests.shutdown_background();
     changes.shutdown_background();
@@ -49,7 +51,7 @@ fn runtime(name: &str, workers: usize) -> Result<Runtime> {
         .map_err(|e| Error::kernel(format!("cannot start threads: {e}")))
 }
 
-async fn run(config: Config, changes: &Handle) -> Result<()> {
+async fn run(config: Config, changes: Handle) -> Result<()> {
     let watch = |kind| signal(kind).map_err(|e| Error::kernel(format!("no signals: {e}")));
     let (mut terminate, mut interrupt) =
         (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?);

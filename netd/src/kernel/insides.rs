@@ -67,21 +67,13 @@ impl Insides {
     }
 
     /// Opens a namespace and sets its lo up.
-    pub(super) async fn join(&mut self, namespace: impl Into<Arc<Namespace>>) -> Result<()> {
+    pub(super) fn join(&mut self, namespace: impl Into<Arc<Namespace>>) -> Result<()> {
         let namespace = namespace.into();
         let id = namespace.id();
         if !self.namespaces.contains_key(&id) {
-            let (socket, listener) = if self.heard.wake.is_some() {
-                let heard = self.heard.clone();
-                let tell = move || heard.note(id);
-                let (socket, listener) = Netlink::open_and_listen_in(namespace.as_fd(), tell)?;
-                (socket, Some(listener))
-            } else {
-                (Netlink::open_in(namespace.as_fd())?, None)
-            };
-            socket.raise_loopback().await?;
-            self.listeners.extend(listener.map(|listener| (id, listener)));
-            self.sockets.insert(id, socket);
+            let heard = self.heard.clone();
+            let listener = Netlink::listen_in(namespace.as_fd(), move || heard.note(id))?;
+            self.listeners.insert(id, listener);
             self.namespaces.insert(id, namespace);
             self.closed.remove(&id);
             self.stale.insert(id);

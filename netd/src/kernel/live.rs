@@ -102,8 +102,8 @@ impl Live {
     ///
     /// # Errors
     /// The namespace can't be entered.
-    pub async fn join(&mut self, namespace: impl Into<Arc<Namespace>>) -> Result<()> {
-        self.insides.join(namespace).await
+    pub fn join(&mut self, namespace: impl Into<Arc<Namespace>>) -> Result<()> {
+        self.insides.join(namespace)
     }
 
     /// Lets go of every namespace but these.

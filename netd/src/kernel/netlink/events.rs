@@ -1,12 +1,16 @@
 //! Word that something changed on the host: devices, addresses or routes.
 
-use super::{Netlink, unopened};
-use crate::error::Result;
+use super::{Netlink, Reply, flagged, kernel, link, refused, reply, unopened, veths::LOOPBACK};
+use crate::{
+    error::{Error, Result},
+    kernel::netns::visit,
+};
 use futures_util::FutureExt;
 use nix::errno::Errno;
 use rtnetlink::{
     MulticastGroup,
-    sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE},
+    packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage},
+    sys::{AsyncSocket, AsyncSocketExt, Socket, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE},
 };
 use std::{io, os::fd::BorrowedFd, time::Duration};
 use tokio::{
@@ -32,20 +36,36 @@ impl Netlink {
         Ok(receiver)
     }
 
-    /// As [`Netlink::open_in`], with a second socket that calls `tell` whenever devices, addresses,
-    /// routes or programs of `namespace` change, until it says false or the listener is dropped.
+    /// Sets lo up in `namespace`, which a new one has down, and calls `tell` whenever devices, addresses,
+    /// routes or programs change there, until it says false or the listener is dropped.
     ///
     /// # Errors
-    /// As [`Netlink::open_in`].
-    pub fn open_and_listen_in(
+    /// As [`Netlink::open_in`]; the kernel refuses to set lo up.
+    pub fn listen_in(
         namespace: BorrowedFd<'_>,
         tell: impl Fn() -> bool + Send + 'static,
-    ) -> Result<(Self, Listener)> {
-        Self::open_after(namespace, || {
+    ) -> Result<Listener> {
+        let socket = visit(namespace, || {
             let socket = subscribe().map_err(|e| unopened(&e))?;
-            Ok(Listener(tokio::spawn(forward(socket, tell)).abort_handle()))
-        })
+            raise_loopback().map_err(refused("set lo up"))?;
+            Ok::<_, Error>(socket)
+        })??;
+        Ok(Listener(tokio::spawn(forward(socket, tell)).abort_handle()))
     }
+}
+
+/// Sets the calling thread's lo up.
+fn raise_loopback() -> Reply<()> {
+    let errno = |e: io::Error| e.raw_os_error().map_or(Errno::EPROTO, Errno::from_raw);
+    let mut request = flagged(link::raise(LOOPBACK), NLM_F_REQUEST | NLM_F_ACK);
+    request.finalize();
+    let mut bytes = vec![0; request.buffer_len()];
+    request.serialize(&mut bytes);
+    let socket = Socket::new(NETLINK_ROUTE).map_err(errno)?;
+    socket.send_to(&bytes, &kernel(), 0).map_err(errno)?;
+    let (answer, _) = socket.recv_from_full().map_err(errno)?;
+    let answer = NetlinkMessage::deserialize(&answer).map_err(|_| Errno::EPROTO)?;
+    reply(answer.payload).unwrap_or(Err(Errno::EPROTO)).map(drop)
 }
 
 /// Listens to a namespace until it is dropped.
@@ -83,8 +103,16 @@ async fn forward(socket: TokioSocket, tell: impl Fn() -> bool) {
         }
         // What made it makes more, and is not to wait for this.
         time::sleep(PAUSE).await;
-        while let Some(Ok(())) = socket.recv(&mut message).now_or_never() {
+        let mut more = false;
+        while let Some(received) = socket.recv(&mut message).now_or_never() {
             message.clear();
+            more = true;
+            if received.is_err() {
+                break;
+            }
+        }
+        if more && !tell() {
+            return;
         }
     }
 }

@@ -102,14 +102,6 @@ impl Netlink {
         Ok(true)
     }
 
-    /// Sets lo up, which a new namespace has down.
-    ///
-    /// # Errors
-    /// `Kernel` where the kernel refuses.
-    pub async fn raise_loopback(&self) -> Result<()> {
-        self.change(vec![link::raise(LOOPBACK)]).await.map_err(refused("set lo up"))
-    }
-
     async fn create_veth(
         &self,
         name: &InterfaceName,
@@ -266,4 +258,4 @@ fn deliver_to(index: u32, veth: &Veth) -> super::Request {
 }
 
 /// Index of lo in every namespace.
-const LOOPBACK: u32 = 1;
+pub(super) const LOOPBACK: u32 = 1;
