@@ -113,6 +113,11 @@ impl Inner {
         old: &Container,
         new: Option<&Container>,
     ) -> Result<()> {
+        let same =
+            |new: &Container| old.mode == new.mode && old.endpoints.keys().eq(new.endpoints.keys());
+        if new.is_some_and(same) {
+            return Ok(());
+        }
         let had = resolv::resolving(before, old) == Resolving::Own;
         let has = new.filter(|new| resolv::resolving(&self.spec, new) == Resolving::Own);
         match (had, has) {

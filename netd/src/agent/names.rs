@@ -120,7 +120,7 @@ impl Inner {
             Some((*id, Place::Container(namespace, !client.resolvers.is_empty())))
         };
         let places = names.clients.iter().filter_map(place).collect();
-        self.resolver.tell(Order { names, places })
+        self.resolver.tell(Order { names: Arc::new(names), places })
     }
 }
 

@@ -33,13 +33,28 @@ pub(super) async fn reopen_all<'a>(
             Source::Path(path) => format!("netns:{}", path.display()),
             _ => container.name.clone(),
         };
-        (name, (Arc::new(container.clone()), is_open(container)))
+        (name, (Sought::of(container), is_open(container)))
     });
     looks
-        .each("the namespaces of containers", named.collect(), |(container, open)| {
-            if *open { look(container) } else { reopen(container) }
+        .each("the namespaces of containers", named.collect(), |(sought, open)| {
+            if *open { look(sought) } else { reopen(sought) }
         })
         .await
+}
+
+/// By what a container's namespace is found.
+#[derive(Clone)]
+struct Sought {
+    source: Source,
+    status: Status,
+    mode: Mode,
+}
+
+impl Sought {
+    fn of(container: &Container) -> Self {
+        let Container { source, status, mode, .. } = container;
+        Self { source: source.clone(), status: *status, mode: *mode }
+    }
 }
 
 /// A refusal of the kernel's, such as for want of descriptors, tells of no end.
@@ -48,10 +63,10 @@ pub(super) fn tells_an_end(error: &Error) -> bool {
 }
 
 /// Whether the namespace that a file stands for is still there.
-fn look(container: &Container) -> Reopened {
-    match (&container.source, runs_in(container)) {
-        (Source::Path(path), Some(netns)) => {
-            let there = Namespace::id_at(path)? == netns;
+fn look(container: &Sought) -> Reopened {
+    match (&container.source, container.status) {
+        (Source::Path(path), Status::Running { netns, .. }) => {
+            let there = Namespace::id_at(path)?.0 == netns;
             there.then_some(None).ok_or_else(replaced)
         }
         _ => reopen(container),
@@ -63,7 +78,7 @@ fn replaced() -> Error {
 }
 
 /// The namespace of a container that runs; none where it is the host's.
-fn reopen(container: &Container) -> Reopened {
+fn reopen(container: &Sought) -> Reopened {
     let Status::Running { pid, start_time, netns: inode, .. } = container.status else {
         return Err(Error::not_found("it does not run"));
     };

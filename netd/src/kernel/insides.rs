@@ -134,6 +134,9 @@ impl Insides {
 
     pub(super) fn socket(&mut self, id: Netns) -> Result<&Netlink> {
         if !self.sockets.contains_key(&id) {
+            while self.sockets.len() >= MOST_SOCKETS {
+                self.sockets.pop_first();
+            }
             let socket = Netlink::open_in(self.namespace(id)?.as_fd())?;
             self.sockets.insert(id, socket);
         }
@@ -172,16 +175,11 @@ impl Insides {
     async fn read(&mut self, host: &Netlink, ids: &[Netns]) -> Result<Vec<Inside>> {
         let mut all = Vec::with_capacity(ids.len());
         for some in ids.chunks(MOST_SOCKETS) {
+            self.sockets.retain(|id, _| some.contains(id));
             for id in some {
                 self.socket(*id)?;
             }
-            let read = self.sockets.extract_if(.., |id, _| some.contains(id)).collect();
-            let insides = host.look_inside(&read).await;
-            self.sockets.extend(read);
-            while self.sockets.len() > MOST_SOCKETS {
-                self.sockets.pop_first();
-            }
-            all.extend(insides?);
+            all.extend(host.look_inside(&self.sockets).await?);
         }
         Ok(all)
     }

@@ -3,7 +3,11 @@
 //! Values under `net/` are those of the calling thread's network namespace.
 
 use crate::error::{Error, Result};
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs, io,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// The value of `key`, a path below `/proc/sys`, without its closing newline.
 ///
@@ -28,10 +32,16 @@ pub fn write(key: &str, value: &str) -> Result<()> {
     }
 }
 
-/// Whether the calling thread's network namespace has IPv6 at all.
+/// Whether the kernel has IPv6 at all, and with it every network namespace.
 #[must_use]
 pub fn has_ipv6() -> bool {
-    path("net/ipv6/conf").is_dir()
+    // It is never unloaded; and with many namespaces it takes long to find a key of one's own.
+    static SEEN: AtomicBool = AtomicBool::new(false);
+    SEEN.load(Ordering::Relaxed) || {
+        let there = path("net/ipv6/conf").is_dir();
+        SEEN.store(there, Ordering::Relaxed);
+        there
+    }
 }
 
 fn path(key: &str) -> PathBuf {

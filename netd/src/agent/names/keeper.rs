@@ -35,7 +35,7 @@ pub(super) enum Event {
 /// What netd-dns is to know.
 #[derive(Default)]
 pub(super) struct Order {
-    pub(super) names: Names,
+    pub(super) names: Arc<Names>,
     /// Where each client asks.
     pub(super) places: BTreeMap<ClientId, Place>,
 }

@@ -19,7 +19,7 @@ use std::{
         fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
     },
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -31,7 +31,7 @@ pub(super) struct Link {
     watch: UnixStream,
     process: Option<Running>,
     served: BTreeSet<ClientId>,
-    names: Option<Names>,
+    names: Option<Arc<Names>>,
     broken: bool,
     /// Tells this connection from those before it.
     pub(super) number: u64,
@@ -87,11 +87,11 @@ impl Link {
     }
 
     /// Tells all names, where they are not what it was told last.
-    pub(super) fn tell(&mut self, names: &Names) -> Result<()> {
+    pub(super) fn tell(&mut self, names: &Arc<Names>) -> Result<()> {
         if self.names.as_ref() == Some(names) {
             return Ok(());
         }
-        self.ask(&Message::Names(names.clone()), &[])?;
+        self.ask(&Message::Names(Names::clone(names)), &[])?;
         self.names = Some(names.clone());
         Ok(())
     }
