@@ -31,8 +31,8 @@ impl Netd {
     /// A veth pair with address, routes and programs, and one port.
     pub(super) fn attach(&self, file: &str, number: usize) -> Result<()> {
         let path = format!("/v1/networks/{NETWORK}/connect");
-        http::post(&self.socket, &path, &json!({ "Container": name(file) }))?;
-        self.publish(file, &port(number))
+        let request = json!({ "Container": name(file), "Publish": [port(number)] });
+        http::post(&self.socket, &path, &request)
     }
 
     pub(super) fn detach(&self, file: &str) -> Result<()> {
