@@ -127,7 +127,7 @@ impl Inner {
     /// # Errors
     /// As those of [`Inner::change`].
     async fn advance_to(&mut self, next: Spec) -> Result<()> {
-        let before = self.store_spec(next)?;
+        let before = self.store_spec(Arc::new(next))?;
         // Beside the kernel, which takes as long.
         let told = self.announce();
         let advanced =
@@ -152,11 +152,12 @@ impl Inner {
     async fn record<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
         let mut next = Spec::clone(&self.spec);
         let value = edit(&mut next)?;
+        let next = Arc::new(next);
         let before = match self.store_spec(next.clone()) {
             Ok(before) => before,
             Err(error) => {
                 tracing::error!("{error}");
-                mem::replace(&mut self.spec, Arc::new(next))
+                mem::replace(&mut self.spec, next)
             }
         };
         self.settle_from(&before).await;
@@ -200,7 +201,7 @@ impl Inner {
     }
 
     /// Stores `next` and takes it as the spec; gives the one before.
-    fn store_spec(&mut self, next: Spec) -> Result<Arc<Spec>> {
+    fn store_spec(&mut self, next: Arc<Spec>) -> Result<Arc<Spec>> {
         let mut new = gone(&next, &self.spec);
         // Others have their own files.
         new.retain(|id| next.containers.get(id).is_some_and(|c| c.source == Source::Run));
@@ -212,7 +213,7 @@ impl Inner {
             self.remove_directories(&new);
             return Err(error);
         }
-        Ok(mem::replace(&mut self.spec, Arc::new(next)))
+        Ok(mem::replace(&mut self.spec, next))
     }
 
     /// Goes back to `before` after `error`, and says so where that fails too.
