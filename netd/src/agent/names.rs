@@ -3,6 +3,7 @@
 
 mod keeper;
 mod link;
+mod place;
 
 use super::Inner;
 use crate::config::HostNames;
@@ -12,7 +13,8 @@ use crate::kernel::{netns::Namespace, resolver::Home};
 use crate::names::names;
 use crate::state::Netns;
 use futures_util::{FutureExt, future::BoxFuture};
-use keeper::{Event, Keeper, Order, Place};
+use keeper::{Event, Keeper, Order};
+use place::Place;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,

@@ -2,17 +2,13 @@
 //! sockets, and does all that again as soon as it is gone. The sockets stay here as well, so that
 //! questions wait in them meanwhile.
 
-use super::{Report, link::Link};
+use super::{Report, link::Link, place::Place};
 use crate::dns::protocol::{ClientId, Names, VERSION};
-use crate::error::{Error, ErrorCode, Result};
-use crate::kernel::{
-    netns::Namespace,
-    resolver::{self, Home, Running, Sockets},
-};
+use crate::error::{Error, Result};
+use crate::kernel::resolver::{self, Home, Running, Sockets};
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     io,
-    net::Ipv4Addr,
     os::unix::net::UnixStream,
     sync::{
         Arc, Mutex, PoisonError,
@@ -38,32 +34,6 @@ pub(super) struct Order {
     pub(super) names: Arc<Names>,
     /// Where each client asks.
     pub(super) places: BTreeMap<ClientId, Place>,
-}
-
-/// Where a client asks.
-#[derive(Clone)]
-pub(super) enum Place {
-    /// A container's namespace, and whether it has resolvers of its own.
-    Container(Arc<Namespace>, bool),
-    /// The agent's own namespace and an address in it, and whether that was asked for: otherwise it
-    /// is used only where it is free.
-    Host(Arc<Namespace>, Ipv4Addr, bool),
-}
-
-impl Place {
-    fn open(&self) -> Result<Sockets> {
-        match self {
-            Self::Container(namespace, asks_itself) => {
-                Sockets::of_container(namespace, *asks_itself)
-            }
-            Self::Host(namespace, address, _) => Sockets::of_host(namespace, *address),
-        }
-    }
-
-    /// Whether people need to know that there are no sockets.
-    fn matters(&self, error: &Error) -> bool {
-        !matches!(self, Self::Host(.., false)) || error.code != ErrorCode::Conflict
-    }
 }
 
 pub(super) struct Keeper {

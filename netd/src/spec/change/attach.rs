@@ -74,10 +74,8 @@ impl Spec {
             .map_err(|error| error.context(&what))?;
         container.endpoints.insert(network.id.clone(), endpoint);
         self.put_ports(&mut container, before, ports).map_err(|error| error.context(&what))?;
-        if !request.publish.is_empty() {
-            let new = self.more_ports(&container, &request.publish, ports);
-            container.ports.extend(new.map_err(|error| error.context(&what))?);
-        }
+        let new = self.more_ports(&container, &request.publish, ports);
+        container.ports.extend(new.map_err(|error| error.context(&what))?);
         let id = container.id.clone();
         self.containers.insert(id.clone(), container);
         Ok(id)

@@ -85,6 +85,9 @@ impl Spec {
         specs: &[String],
         ports: &mut PortHost<'_>,
     ) -> Result<Vec<Publication>> {
+        if specs.is_empty() {
+            return Ok(Vec::new());
+        }
         let mappings = parse(specs)?;
         let host_binding = self.publishing(container)?;
         for new in mappings.iter().filter(|mapping| mapping.host.is_some()) {
