@@ -191,6 +191,28 @@ fn ports_come_and_go_with_a_network_that_publishes() -> Result<()> {
 }
 
 #[test]
+fn a_container_is_connected_and_publishes_at_once_or_not_at_all() -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let host = TestHost::new()?;
+    host.ok(&["network", "create", "--internal", "vault"])?;
+    host.run("db", &["--network", "vault"], &SERVER)?;
+    let before = Snapshot::of_kernel(&host)?;
+    let connect = |specs: &[&'static str]| -> Vec<&'static str> {
+        [&["network", "connect"], specs, &["bridge", "db"]].concat()
+    };
+    let twice = connect(&["-p", "8080:80", "-p", "8080:80"]);
+    refuses(&host, &[(&twice, 1, &["cannot connect db to network bridge: ", "8080"])])?;
+    Snapshot::of_kernel(&host)?.same_as(&before)?;
+    host.ok(&connect(&["-p", "8080:80", "--publish", "127.0.0.1:8081:80"]))?;
+    assert!(wait(SOON, || serves(&host, "127.0.0.1:8080") && serves(&host, "127.0.0.1:8081")));
+    let listed = host.ok(&["port", "db"])?;
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    Ok(())
+}
+
+#[test]
 fn who_may_use_a_port_is_shown_and_host_processes_always_may() -> Result<()> {
     if !is_root() {
         return Ok(());
