@@ -29,10 +29,9 @@ fn start(args: Args) -> Result<()> {
     let config = Config::load(args, |path| std::fs::read_to_string(path))?;
     logging::start(&config.log_level)?;
     config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    // What the kernel answers to the one thread that changes things, that thread takes up itself: no other
-    // processor has to be woken, which takes longer than most changes do.
-    let changes = runtime("netd-changes", 1)?;
-    let requests = runtime("netd-requests", WORKERS)?;
+    // The one thread that changes things takes up the kernel's answers itself: to wake another processor
+    // for them takes longer than most changes do. Requests that only look have a thread of their own.
+    let (changes, requests) = (runtime("netd-changes")?, runtime("netd-requests")?);
     // Not on this thread, which would only pass on what is asked.
     let run = requests.spawn(run(config, changes.handle().clone()));
     let done = requests.block_on(run).unwrap_or_else(|e| Err(Error::internal(e.to_string())));
@@ -42,13 +41,10 @@ fn start(args: Args) -> Result<()> {
     done
 }
 
-fn runtime(name: &str, workers: usize) -> Result<Runtime> {
-    Builder::new_multi_thread()
-        .thread_name(name)
-        .worker_threads(workers)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::kernel(format!("cannot start threads: {e}")))
+fn runtime(name: &str) -> Result<Runtime> {
+    let mut runtime = Builder::new_multi_thread();
+    let runtime = runtime.thread_name(name).worker_threads(1).enable_all().build();
+    runtime.map_err(|e| Error::kernel(format!("cannot start threads: {e}")))
 }
 
 async fn run(config: Config, changes: Handle) -> Result<()> {
@@ -80,6 +76,3 @@ fn notify(state: NotifyState) {
         tracing::debug!("cannot notify the service manager: {error}");
     }
 }
-
-/// Requests that only look are few.
-const WORKERS: usize = 1;
