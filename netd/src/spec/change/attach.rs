@@ -74,7 +74,7 @@ impl Spec {
             .map_err(|error| error.context(&what))?;
         container.endpoints.insert(network.id.clone(), endpoint);
         self.put_ports(&mut container, before, ports).map_err(|error| error.context(&what))?;
-        let new = self.more_ports(&container, &request.publish, ports);
+        let new = self.ports_besides(&container, &request.publish, ports);
         container.ports.extend(new.map_err(|error| error.context(&what))?);
         let id = container.id.clone();
         self.containers.insert(id.clone(), container);

@@ -79,15 +79,25 @@ impl Spec {
         Ok(())
     }
 
-    pub(super) fn more_ports(
+    /// What a container publishes besides, which may be nothing.
+    pub(super) fn ports_besides(
         &self,
         container: &Container,
         specs: &[String],
         ports: &mut PortHost<'_>,
     ) -> Result<Vec<Publication>> {
-        if specs.is_empty() {
-            return Ok(Vec::new());
+        match specs {
+            [] => Ok(Vec::new()),
+            specs => self.more_ports(container, specs, ports),
         }
+    }
+
+    fn more_ports(
+        &self,
+        container: &Container,
+        specs: &[String],
+        ports: &mut PortHost<'_>,
+    ) -> Result<Vec<Publication>> {
         let mappings = parse(specs)?;
         let host_binding = self.publishing(container)?;
         for new in mappings.iter().filter(|mapping| mapping.host.is_some()) {
