@@ -77,7 +77,7 @@ fn fits<T: Tables>(tables: &T, parsed: &Parsed) -> bool {
         return true;
     }
     let takes = |network: &Network| parsed.length <= network.mtu;
-    if let Some(published) = nat::publication(tables, &parsed.to(), parsed.protocol) {
+    if let Some(published) = nat::followed(tables, &parsed.to(), parsed.protocol) {
         let inner = published.inner(parsed.destination_port);
         let key = published_flow(parsed.from(), inner, parsed.protocol);
         return match tables.find(&key) {

@@ -12,7 +12,7 @@ use crate::parse::{Fragment, Parsed};
 use crate::pipeline::Sender;
 use crate::publish::reach;
 use crate::tables::Tables;
-use crate::verdict::{Orders, Ruling, Translation};
+use crate::verdict::{DropReason, Orders, Ruling, Translation};
 
 /// A container's packet to an address of the host's: through a published port, if there is one.
 /// From an internal network, by a loopback address and for a link-local client none leads anywhere.
@@ -77,7 +77,9 @@ pub(crate) fn answer<T: Tables>(
     orders.translation = Translation::NONE;
     ends(tables.flow(place), &orders.key, Direction::Reply, &mut orders.translation);
     let ruling = back(tables, parsed, orders)?;
-    tables.follow(place, &orders.key, parsed, Direction::Reply);
+    if !tables.follow(place, &orders.key, parsed, Direction::Reply) {
+        return Some(Ruling::Drop(DropReason::NoFlow));
+    }
     if matches!(parsed.fragment, Fragment::First) {
         fragment::remember(tables, parsed, &orders.key, Direction::Reply);
     }

@@ -6,7 +6,7 @@ mod publication;
 
 pub(crate) use follow::{enter, live};
 pub use follow::{follow, forget, is_alive, is_dead};
-use publication::followed;
+pub(crate) use publication::followed;
 pub use publication::publication;
 
 use crate::abi::{

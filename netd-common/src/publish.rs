@@ -104,7 +104,10 @@ fn go_on<T: Tables>(
     parsed: &Parsed,
     orders: &mut Orders,
 ) -> Ruling {
-    tables.follow(place, &orders.key, parsed, Direction::Original);
+    // Its owner may have gone in this instant.
+    if !tables.follow(place, &orders.key, parsed, Direction::Original) {
+        return Ruling::Drop(DropReason::NoFlow);
+    }
     deliver(tables, place, parsed, Direction::Original, orders)
 }
 

@@ -102,10 +102,12 @@ impl Agent {
         let _ = self.over.subscribe().wait_for(|over| *over).await;
     }
 
-    /// Waits until the change in progress is done, and lets no other begin.
+    /// Waits until the change in progress is done, and lets no other begin: the agent is about to end.
     pub async fn freeze(&self) {
+        let inner = self.inner.lock().await;
+        inner.resolver.leave().await;
         // Forgetting the guard keeps the lock for good.
-        mem::forget(self.inner.lock().await);
+        mem::forget(inner);
     }
 }
 

@@ -71,6 +71,11 @@ impl Resolver {
         self.ask(|done| Event::Order(Box::new(order), done), PATIENCE)
     }
 
+    /// Lets nobody stay who is only waiting for somebody that has names: the agent is about to end.
+    pub(super) async fn leave(&self) {
+        self.ask(Event::Leave, LAST_WORD).await;
+    }
+
     /// Ends netd-dns, and waits for that.
     pub(super) async fn end(&self) {
         self.ask(Event::End, LAST_WORD).await;

@@ -65,7 +65,9 @@ impl Agent {
     /// Makes everything as the files of the directory say, each file wholly or not at all. What is
     /// wrong is logged, and shown as a problem until the next reload.
     pub async fn reload(&self) {
-        let read = files::in_directory(&self.spec_dir).map(|found| found.map(read));
+        let (directory, what) = (self.spec_dir.clone(), self.spec_dir.display().to_string());
+        let look = move || files::in_directory(&directory);
+        let read = self.readers.looks.apart(&what, look).await.map(|found| found.map(read));
         let read_well = read.iter().flatten().flat_map(|files| &files.read);
         let found = self.look_for(read_well.map(|file| &file.declaration)).await;
         let mut inner = self.inner.lock().await;

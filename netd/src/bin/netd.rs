@@ -9,7 +9,7 @@ use netd::{
     logging, usage, watchdog,
 };
 use sd_notify::NotifyState;
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 use tokio::{
     runtime::{Builder, Handle, Runtime},
     signal::unix::{SignalKind, signal},
@@ -35,9 +35,9 @@ fn start(args: Args) -> Result<()> {
     // Not on this thread, which would only pass on what is asked.
     let run = requests.spawn(run(config, changes.handle().clone()));
     let done = requests.block_on(run).unwrap_or_else(|e| Err(Error::internal(e.to_string())));
-    // A file that does not answer holds up a thread, and not the end.
+    // A file that does not answer holds up a thread, and not the end; the store is closed in that time.
     requests.shutdown_background();
-    changes.shutdown_background();
+    changes.shutdown_timeout(Duration::from_secs(1));
     done
 }
 

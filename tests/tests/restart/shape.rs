@@ -55,7 +55,8 @@ fn shape(host: &TestHost) -> Result<Vec<String>> {
     for map in snapshot::CONFIGURED {
         shape.push(format!("{} in {map}", snapshot::pinned(host, map)?.len()));
     }
-    let containers = fs::read_dir(host.path("state/containers"))?.count();
+    // Made with the first container that has one.
+    let containers = fs::read_dir(host.path("state/containers")).map_or(0, Iterator::count);
     shape.push(format!("{containers} directories of containers"));
     shape.sort();
     Ok(shape)

@@ -24,6 +24,8 @@ pub(super) enum Event {
     Order(Box<Order>, oneshot::Sender<()>),
     /// The connection of this number has ended.
     Lost(u64),
+    /// netd-dns is to end where nobody asks it any more. The answer comes when it has.
+    Leave(oneshot::Sender<()>),
     /// netd-dns is to end. The answer comes when it has.
     End(oneshot::Sender<()>),
 }
@@ -80,6 +82,12 @@ impl Keeper {
                     let _ = done.send(());
                 }
                 Ok(Event::Lost(number)) => self.lost(number),
+                Ok(Event::Leave(done)) => {
+                    if self.leave.is_some() {
+                        self.end();
+                    }
+                    let _ = done.send(());
+                }
                 Ok(Event::End(done)) => {
                     self.order = Order::default();
                     self.end();

@@ -95,10 +95,11 @@ impl FlowTables {
         let void = |key: &FlowKey, flow: &Flow| addresses.contains(host_end(key, flow));
         let capacity = self.capacity;
         let mut removed = 0;
+        // The established ones last: that is where a flow goes that is answered meanwhile.
         for (table, size) in [
-            (&mut self.established, capacity.established),
             (&mut self.unreplied, capacity.unreplied),
             (&mut self.crowded, capacity.crowded),
+            (&mut self.established, capacity.established),
         ] {
             removed += remove(table, size, void, void)?;
         }

@@ -63,7 +63,12 @@ fn raise_loopback() -> Reply<()> {
     request.serialize(&mut bytes);
     let socket = Socket::new(NETLINK_ROUTE).map_err(errno)?;
     socket.send_to(&bytes, &kernel(), 0).map_err(errno)?;
-    let (answer, _) = socket.recv_from_full().map_err(errno)?;
+    let mut answer = socket.recv_from_full().map_err(errno)?;
+    // Whoever is in there may send something too.
+    while answer.1.port_number() != 0 {
+        answer = socket.recv_from_full().map_err(errno)?;
+    }
+    let (answer, _) = answer;
     let answer = NetlinkMessage::deserialize(&answer).map_err(|_| Errno::EPROTO)?;
     reply(answer.payload).unwrap_or(Err(Errno::EPROTO)).map(drop)
 }
@@ -103,6 +108,7 @@ async fn forward(socket: TokioSocket, tell: impl Fn() -> bool) {
         }
         // What made it makes more, and is not to wait for this.
         time::sleep(PAUSE).await;
+        message.clear();
         let mut more = false;
         while let Some(received) = socket.recv(&mut message).now_or_never() {
             message.clear();
