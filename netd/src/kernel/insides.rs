@@ -20,7 +20,8 @@ use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 #[derive(Debug, Default)]
 pub(super) struct Insides {
     namespaces: BTreeMap<Netns, Arc<Namespace>>,
-    /// In some of them: each takes as much memory as everything else about a container.
+    /// In some of them, for as long as a look or a change takes: each takes as much memory as everything
+    /// else about a container.
     sockets: BTreeMap<Netns, Netlink>,
     /// Those to be read again.
     stale: BTreeSet<Netns>,
@@ -84,7 +85,7 @@ impl Insides {
     /// Lets go of every namespace but these.
     pub(super) fn keep(&mut self, wanted: &BTreeSet<Netns>) {
         self.namespaces.retain(|id, _| wanted.contains(id));
-        self.sockets.retain(|id, _| wanted.contains(id));
+        self.sockets.clear();
         self.listeners.retain(|id, _| wanted.contains(id));
         self.closed.retain(|id| wanted.contains(id));
     }
@@ -181,6 +182,7 @@ impl Insides {
             }
             all.extend(host.look_inside(&self.sockets).await?);
         }
+        self.sockets.clear();
         Ok(all)
     }
 
